@@ -1,0 +1,1 @@
+"""The HTTP surface: OneRoster reads, imports, exports, health."""

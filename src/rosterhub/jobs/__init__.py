@@ -1,0 +1,1 @@
+"""Background work: the procrastinate app and its tasks."""

@@ -1,0 +1,1 @@
+"""What OneRoster is: entities, profiles, values, filters. No input or output."""

@@ -1,0 +1,1 @@
+"""Running the hub: embedded servers, sample boards, care of the database."""

@@ -1,0 +1,90 @@
+"""Every setting, read from the environment (docs/settings.md); nothing else reads it."""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+NO_DATABASE = (
+    "DATABASE_URL is not set. Set it to a PostgreSQL URL "
+    "(postgresql://user:password@host:5432/database), or run `rosterhub up`, "
+    "which brings a database of its own."
+)
+
+
+def _data_home() -> Path:
+    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(home) / "rosterhub"
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Names in the environment are the field names in capitals."""
+
+    model_config = SettingsConfigDict(case_sensitive=False, extra="ignore", populate_by_name=True)
+
+    database_url: str = Field("", description="PostgreSQL for reads; may be a replica.")
+    database_write_url: str = Field(
+        "", description="The primary PostgreSQL; the same as DATABASE_URL when empty."
+    )
+    redis_url: str = Field("", description="Redis or Valkey; without one the hub is slower.")
+    redis_password: SecretStr = Field(
+        SecretStr(""), description="Password for REDIS_URL, when the URL holds none."
+    )
+    csv_batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        1_000, description="Rows one SQL statement of an import writes."
+    )
+    csv_upload_max_size: Annotated[int, Field(ge=1)] = Field(
+        500 * 1024 * 1024, description="The largest upload, in bytes."
+    )
+    csv_unpacked_max_size: Annotated[int, Field(ge=1)] = Field(
+        20 * 1024**3, description="The most a zip may unpack to, in bytes."
+    )
+    web_concurrency: Annotated[int, Field(ge=1, le=256)] = Field(
+        1, description="API processes on this machine."
+    )
+    keep_alive_timeout: Annotated[int, Field(ge=0)] = Field(
+        65_000, description="How long an idle HTTP connection is kept, in milliseconds."
+    )
+    database_pool_size: Annotated[int, Field(ge=1, le=200)] = Field(
+        8, description="Database connections of one API process."
+    )
+    api_host: str = Field("127.0.0.1", description="The address the API listens on.")
+    api_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        3000, description="The port the API listens on."
+    )
+    public_url: str = Field(
+        "", description="The URL clients reach us by; taken from each request when empty."
+    )
+    log_dir: Path | None = Field(None, description="Where daily log files go, besides stdout.")
+    rosterhub_home: Path = Field(
+        Path("/opt/rosterhub"), description="The installation: compose file, backups, reports."
+    )
+    rosterhub_data: Path = Field(
+        default_factory=_data_home, description="Data of the embedded servers."
+    )
+
+    @property
+    def read_url(self) -> str:
+        """The database reads go to.
+
+        Raises:
+            RuntimeError: none is configured; the message says what to do.
+        """
+        url = self.database_url or self.database_write_url
+        if not url:
+            raise RuntimeError(NO_DATABASE)
+        return url
+
+    @property
+    def write_url(self) -> str:
+        """The database writes go to; the same errors as `read_url`."""
+        return self.database_write_url or self.read_url
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()  # type: ignore[call-arg]

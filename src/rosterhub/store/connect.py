@@ -1,0 +1,73 @@
+"""Connections to PostgreSQL: the read pool and the write pool of a process, and single ones.
+
+Pools are bounded and open in the background, so that a process starts while the database is away.
+"""
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+from rosterhub.settings import Settings, settings
+
+Pool = AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]
+
+_KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """`read` may point at a replica, `write` is the primary; one pool when they are the same."""
+
+    read: Pool
+    write: Pool
+
+    async def open(self) -> None:
+        """Start both pools; returns at once, also when the database is away."""
+        await self.read.open(wait=False)
+        if self.write is not self.read:
+            await self.write.open(wait=False)
+
+    async def close(self) -> None:
+        """Close both pools."""
+        await self.read.close()
+        if self.write is not self.read:
+            await self.write.close()
+
+
+def pools(config: Settings | None = None) -> Pools:
+    """The pools that `config` asks for, not yet open."""
+    config = config or settings()
+    read = _pool(config.read_url, config.database_pool_size)
+    if config.write_url == config.read_url:
+        return Pools(read, read)
+    return Pools(read, _pool(config.write_url, config.database_pool_size))
+
+
+def _pool(url: str, size: int) -> Pool:
+    return AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=size,
+        open=False,
+        timeout=5,
+        reconnect_timeout=60,
+        kwargs={
+            "autocommit": True,
+            "application_name": "rosterhub",
+            "connect_timeout": 5,
+            **_KEEPALIVE,
+        },
+    )
+
+
+def connect(url: str, name: str = "rosterhub") -> psycopg.Connection[TupleRow]:
+    """One synchronous connection in autocommit mode, for the CLI and the worker.
+
+    Raises:
+        psycopg.OperationalError: the database cannot be reached.
+    """
+    return psycopg.connect(
+        url, autocommit=True, application_name=name, connect_timeout=5, **_KEEPALIVE
+    )

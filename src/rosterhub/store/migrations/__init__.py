@@ -1,0 +1,1 @@
+"""Alembic migrations: frozen SQL, up and down."""

@@ -1,0 +1,157 @@
+-- What is ours besides the rosters: keys, audit log, imports.
+
+-- Keys. The manual's plain INSERT gives `key` alone, and then the key is the whole secret; keys of
+-- `rosterhub keys create` have `secret_hash`, and `key` is only their public part.
+CREATE TABLE api_keys (
+    id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT api_keys_pkey PRIMARY KEY,
+    key text NOT NULL CONSTRAINT api_keys_key_key UNIQUE,
+    name text NOT NULL,
+    description text,
+    is_active boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    secret_hash text,
+    scopes text[] NOT NULL DEFAULT '{}'
+);
+
+-- Every request. Partitioned by month; the default partition catches what nobody made room for.
+CREATE TABLE audit_logs (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    api_key text,
+    endpoint text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    response_time_ms double precision NOT NULL,
+    response_status integer NOT NULL,
+    method text NOT NULL,
+    path text NOT NULL,
+    client_address text,
+    request_id text,
+    records integer,
+    CONSTRAINT audit_logs_pkey PRIMARY KEY (id, created_at)
+) PARTITION BY RANGE (created_at);
+CREATE INDEX idx_audit_logs_created_at ON audit_logs (created_at DESC);
+CREATE INDEX idx_audit_logs_api_key ON audit_logs (api_key);
+CREATE TABLE audit_logs_default PARTITION OF audit_logs DEFAULT;
+
+CREATE FUNCTION ensure_audit_partitions(months_ahead integer) RETURNS integer
+LANGUAGE plpgsql AS $$
+-- Makes the monthly partitions from this month to `months_ahead` later; returns how many are new.
+-- Rows that the default partition caught for such a month move into it.
+DECLARE
+    made integer := 0;
+    first_day timestamptz;
+    next_day timestamptz;
+    partition text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('ensure_audit_partitions'));
+    FOR i IN 0..months_ahead LOOP
+        first_day := (date_trunc('month', now() AT TIME ZONE 'UTC')
+            + make_interval(months => i)) AT TIME ZONE 'UTC';
+        next_day := (date_trunc('month', now() AT TIME ZONE 'UTC')
+            + make_interval(months => i + 1)) AT TIME ZONE 'UTC';
+        partition := 'audit_logs_' || to_char(first_day AT TIME ZONE 'UTC', 'YYYYMM');
+        CONTINUE WHEN to_regclass(partition) IS NOT NULL;
+        EXECUTE format('CREATE TABLE %I (LIKE audit_logs INCLUDING DEFAULTS)', partition);
+        EXECUTE format(
+            'WITH moved AS (DELETE FROM audit_logs_default WHERE created_at >= %L AND created_at < %L RETURNING *) '
+            'INSERT INTO %I SELECT * FROM moved', first_day, next_day, partition);
+        EXECUTE format('ALTER TABLE audit_logs ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+            partition, first_day, next_day);
+        made := made + 1;
+    END LOOP;
+    RETURN made;
+END $$;
+SELECT ensure_audit_partitions(2);
+
+-- One row an import; `state` as in design: queued staging checking comparing waiting applying
+-- completed failed rejected undone.
+CREATE TABLE imports (
+    id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT imports_pkey PRIMARY KEY,
+    state text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'staging', 'checking',
+        'comparing', 'waiting', 'applying', 'completed', 'failed', 'rejected', 'undone')),
+    file_name text NOT NULL,
+    entity text,
+    mode text CHECK (mode IN ('bulk', 'delta', 'merge')),
+    level text NOT NULL DEFAULT 'tolerant' CHECK (level IN ('strict', 'tolerant')),
+    source_system text NOT NULL DEFAULT 'default',
+    encoding text,
+    dry_run boolean NOT NULL DEFAULT false,
+    api_key text,
+    size bigint NOT NULL DEFAULT 0,
+    files jsonb NOT NULL DEFAULT '[]',
+    progress real NOT NULL DEFAULT 0,
+    total bigint NOT NULL DEFAULT 0,
+    created bigint NOT NULL DEFAULT 0,
+    updated bigint NOT NULL DEFAULT 0,
+    unchanged bigint NOT NULL DEFAULT 0,
+    deleted bigint NOT NULL DEFAULT 0,
+    failed bigint NOT NULL DEFAULT 0,
+    warnings bigint NOT NULL DEFAULT 0,
+    timings jsonb NOT NULL DEFAULT '{}',
+    reason jsonb,
+    attempts integer NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    started_at timestamptz,
+    finished_at timestamptz
+);
+CREATE INDEX idx_imports_created_at ON imports (created_at DESC);
+
+-- The upload itself, so that any worker on any machine can take it; removed when the import ends.
+CREATE TABLE import_chunks (
+    import_id bigint NOT NULL REFERENCES imports ON DELETE CASCADE,
+    number integer NOT NULL,
+    data bytea NOT NULL,
+    CONSTRAINT import_chunks_pkey PRIMARY KEY (import_id, number)
+);
+ALTER TABLE import_chunks ALTER COLUMN data SET STORAGE EXTERNAL;
+
+-- What is wrong with an import, each with its place. `details` fills the sentence of `code`.
+CREATE TABLE import_issues (
+    id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT import_issues_pkey PRIMARY KEY,
+    import_id bigint NOT NULL REFERENCES imports ON DELETE CASCADE,
+    severity text NOT NULL CHECK (severity IN ('error', 'warning')),
+    file text,
+    line bigint,
+    column_name text,
+    code text NOT NULL,
+    details jsonb NOT NULL DEFAULT '{}'
+);
+CREATE INDEX idx_import_issues_import_id ON import_issues (import_id, severity);
+
+-- A token a table: the same token means the same rows. Every transaction that changes rows of an
+-- entity sets a new one, so that counts and answers can be kept and never be wrong.
+CREATE TABLE data_versions (
+    entity text CONSTRAINT data_versions_pkey PRIMARY KEY,
+    version uuid NOT NULL DEFAULT gen_random_uuid()
+);
+INSERT INTO data_versions (entity) VALUES
+    ('academicSessions'), ('orgs'), ('courses'), ('classes'), ('users'), ('roles'),
+    ('userProfiles'), ('enrollments'), ('demographics'), ('categories'), ('lineItems'),
+    ('results'), ('scoreScales'), ('lineItemLearningObjectiveIds'), ('lineItemScoreScales'),
+    ('resultLearningObjectiveIds'), ('resultScoreScales'), ('resources'), ('classResources'),
+    ('courseResources'), ('userResources');
+
+-- Staging tables of running imports: unlogged, made and dropped by the import.
+CREATE SCHEMA staging;
+
+CREATE FUNCTION nested_metadata(flat jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+-- {"jp.homeClass": "x", "color": "y"} -> {"jp": {"homeClass": "x"}, "color": "y"} (spec/models.md).
+DECLARE
+    result jsonb := '{}';
+    head text;
+    inner_keys jsonb;
+BEGIN
+    FOR head, inner_keys IN
+        SELECT split_part(key, '.', 1),
+               jsonb_object_agg(substr(key, length(split_part(key, '.', 1)) + 2), value)
+        FROM jsonb_each(flat) GROUP BY 1
+    LOOP
+        IF inner_keys ? '' THEN
+            result := result || jsonb_build_object(head, inner_keys -> '');
+        ELSE
+            result := result || jsonb_build_object(head, nested_metadata(inner_keys));
+        END IF;
+    END LOOP;
+    RETURN result;
+END $$;

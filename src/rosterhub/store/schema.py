@@ -1,0 +1,104 @@
+"""PostgreSQL tables and indexes of the entities, derived from `model/entities.py`.
+
+The migrations state the same in frozen SQL; `tests/integration/test_schema.py` compares the two,
+so that neither can drift. Names are those of the operations manual.
+"""
+
+from dataclasses import dataclass
+
+from rosterhub.model.entities import ENTITIES, Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One SQL column; `definition` is its type with constraints."""
+
+    name: str
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One index by its full name; `definition` is what follows `ON table`."""
+
+    name: str
+    definition: str
+    unique: bool = False
+
+
+LIVE = "status <> 'tobedeleted'"
+"""The records that count for uniqueness: a leaver's username can be given again."""
+
+_MANUAL_INDEXES: dict[str, tuple[Index, ...]] = {
+    "users": (
+        Index("users_username_key", f"(username) WHERE {LIVE}", unique=True),
+        Index("users_user_master_identifier_key", f"(user_master_identifier) WHERE {LIVE}", True),
+        Index("idx_users_status", "(status) WHERE status = 'active'"),
+        Index("idx_users_org_sourced_ids", "USING gin (org_sourced_ids)"),
+        Index("idx_users_date_last_modified", "(date_last_modified)"),
+    ),
+    "classes": (
+        Index("idx_classes_course_sourced_id", "(course_sourced_id)"),
+        Index("idx_classes_school_sourced_id", "(school_sourced_id)"),
+    ),
+    "enrollments": (
+        Index("idx_enrollments_class_sourced_id", "(class_sourced_id)"),
+        Index("idx_enrollments_user_sourced_id", "(user_sourced_id)"),
+        Index("idx_enrollments_role", "(role)"),
+    ),
+}
+"""Indexes whose names the manual gives (パフォーマンスチューニング, インデックス最適化)."""
+
+_OWN_INDEXES: dict[str, tuple[Index, ...]] = {
+    "roles": (Index("idx_roles_user_sourced_id", "(user_sourced_id)"),),
+    "user_profiles": (Index("idx_user_profiles_user_sourced_id", "(user_sourced_id)"),),
+    "orgs": (Index("idx_orgs_parent_sourced_id", "(parent_sourced_id)"),),
+    "academic_sessions": (Index("idx_academic_sessions_parent_sourced_id", "(parent_sourced_id)"),),
+    "class_resources": (Index("idx_class_resources_class_sourced_id", "(class_sourced_id)"),),
+    "course_resources": (Index("idx_course_resources_course_sourced_id", "(course_sourced_id)"),),
+    "user_resources": (Index("idx_user_resources_user_sourced_id", "(user_sourced_id)"),),
+}
+"""Ours: what a JSON object is put together from."""
+
+
+def columns(entity: Entity) -> tuple[Column, ...]:
+    """The columns of an entity's table, in order.
+
+    `source_system` is the sending system whose bulk files decide about the record; `metadata` holds the
+    `metadata.*` columns under flat keys (`jp.homeClass`). users also have `org_sourced_ids`, the
+    orgs of their live roles, kept by the import.
+    """
+    fields = [Column(f.column, f.sql_type) for f in entity.stored_fields]
+    derived = [Column("org_sourced_ids", "text[] NOT NULL DEFAULT '{}'")]
+    return (
+        Column("sourced_id", "text NOT NULL"),
+        Column(
+            "status", "text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted'))"
+        ),
+        Column("date_last_modified", "timestamptz NOT NULL DEFAULT now()"),
+        *fields,
+        *(derived if entity.name == "users" else []),
+        Column("metadata", "jsonb"),
+        Column("source_system", "text NOT NULL DEFAULT 'default'"),
+    )
+
+
+def indexes(entity: Entity) -> tuple[Index, ...]:
+    """The indexes of an entity's table besides its primary key."""
+    return _MANUAL_INDEXES.get(entity.table, ()) + _OWN_INDEXES.get(entity.table, ())
+
+
+def create_table(entity: Entity) -> list[str]:
+    """The statements that create an entity's table and indexes."""
+    lines = [f'"{c.name}" {c.definition}' for c in columns(entity)]
+    lines.append(f"CONSTRAINT {entity.table}_pkey PRIMARY KEY (sourced_id)")
+    body = ",\n    ".join(lines)
+    return [f"CREATE TABLE {entity.table} (\n    {body}\n)"] + [
+        f"CREATE {'UNIQUE ' if i.unique else ''}INDEX {i.name} ON {entity.table} {i.definition}"
+        for i in indexes(entity)
+    ]
+
+
+def create_all() -> list[str]:
+    """The statements that create every entity's table."""
+    return [statement for e in ENTITIES.values() for statement in create_table(e)]

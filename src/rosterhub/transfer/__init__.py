@@ -1,0 +1,1 @@
+"""CSV in and out: package, stage, check, compare, apply, export."""
