@@ -64,7 +64,7 @@ class Field:
     `csv` is its column, `json` its name in the REST object (for a reference: of the reference),
     `column` its SQL column (unused for metadata, which live in the jsonb column `metadata` under
     the flat key `metadata_key`). `reference` names the entity it points to, `many` says that the
-    cell is a comma-separated list. `profiles` limits the field to those profile ids (None: all),
+    cell is a comma-separated list, `unique` that no two live records share it. `profiles` limits the field to those profile ids (None: all),
     `spellings` gives another column name in some profiles.
     """
 
@@ -75,6 +75,7 @@ class Field:
     enumeration: Enumeration | None = None
     reference: str | None = None
     many: bool = False
+    unique: bool = False
     profiles: frozenset[str] | None = None
     spellings: tuple[tuple[frozenset[str], str], ...] = ()
 
@@ -314,7 +315,7 @@ _ALL: tuple[Entity, ...] = (
         "rostering",
         (
             _r("enabledUser", Kind.BOOLEAN),
-            _r("username"),
+            _r("username", unique=True),
             Field("userIds", Kind.USER_IDS),
             _r("givenName"),
             _r("familyName"),
@@ -326,7 +327,7 @@ _ALL: tuple[Entity, ...] = (
             _ref("agentSourcedIds", "users", many=True),
             _list("grades"),
             Field("password", Kind.PASSWORD),
-            Field("userMasterIdentifier"),
+            Field("userMasterIdentifier", unique=True),
             Field(
                 "resourceSourcedIds",
                 Kind.GUID,

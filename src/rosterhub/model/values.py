@@ -1,0 +1,25 @@
+"""The forms of values (spec/csv.md, "Bulk and delta"), as regular expressions that PostgreSQL and
+Python read alike. `…_TOLERANT` is what the level tolerant understands besides.
+"""
+
+GUID_CHARACTERS = "0-9A-Za-z./@_-"
+GUID_MAX_LENGTH = 255
+
+_D31 = "[0-9]{4}-(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
+_D30 = "[0-9]{4}-(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+_D28 = "[0-9]{4}-02-(0[1-9]|1[0-9]|2[0-8])"
+_LEAP = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([2468][048]|[13579][26])00)-02-29"
+_DATE = f"(?!0000)({_D31}|{_D30}|{_D28}|{_LEAP})"
+"""A date that exists: month lengths and leap years included."""
+_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+
+DATE = f"^{_DATE}$"
+DATETIME = rf"^{_DATE}T{_TIME}\.[0-9]{{3}}Z$"
+DATETIME_TOLERANT = (
+    rf"^{_DATE}([T ]{_TIME}(\.[0-9]{{1,6}})?(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])?)?$"
+)
+YEAR = "^[0-9]{4}$"
+NUMBER = r"^[+-]?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?$"
+INTEGER = "^-?[0-9]{1,9}$"
+PAIRS = r"^\{[^:{}]+:[^{}]*\}(, *\{[^:{}]+:[^{}]*\})*$"
+"""`{type:identifier},{type:identifier}`, also `{lhs:rhs}` of score scales."""
