@@ -64,8 +64,8 @@ class Field:
     `csv` is its column, `json` its name in the REST object (for a reference: of the reference),
     `column` its SQL column (unused for metadata, which live in the jsonb column `metadata` under
     the flat key `metadata_key`). `reference` names the entity it points to, `many` says that the
-    cell is a comma-separated list, `unique` that no two live records share it. `profiles` limits the field to those profile ids (None: all),
-    `spellings` gives another column name in some profiles.
+    cell is a comma-separated list, `unique` that no two live records share it. `profiles` limits
+    the field to those profile ids (None: all), `spellings` gives another column name in some.
     """
 
     csv: str

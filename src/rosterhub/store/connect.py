@@ -71,3 +71,8 @@ def connect(url: str, name: str = "rosterhub") -> psycopg.Connection[TupleRow]:
     return psycopg.connect(
         url, autocommit=True, application_name=name, connect_timeout=5, **_KEEPALIVE
     )
+
+
+def compiled(text: str) -> bytes:
+    """SQL that we put together from the entity table, as psycopg takes it; never from input."""
+    return text.encode()

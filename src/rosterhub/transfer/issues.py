@@ -32,7 +32,7 @@ class Issue:
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The import cannot go on; `issue` says why."""
 
     def __init__(self, issue: Issue) -> None:
@@ -44,7 +44,15 @@ def sentence(code: str, details: Mapping[str, Any], language: Language = "en") -
     """The text for `code`, filled with `details`."""
     text = CODES[code]
     template = text.ja if language == "ja" else text.en
-    return template.format_map(_Details(details))
+    more = _MORE[language].format_map(details) if details.get("count", 1) > 1 else ""
+    return template.format_map(_Details(details)) + more
+
+
+_MORE: dict[Language, str] = {
+    "en": " ({count} rows; this is the first.)",
+    "ja": "(全部で {count} 行、これが最初です。)",
+}
+"""What a warning adds when it stands for many rows."""
 
 
 class _Details(dict[str, Any]):
@@ -150,7 +158,8 @@ CODES: dict[str, Sentence] = {
     ),
     "encoding_invalid": S(
         "The bytes {value} are not {encoding}. Save the file as UTF-8, or state its encoding.",
-        "バイト列 {value} は {encoding} ではありません。UTF-8 で保存するか、文字コードを指定してください。",
+        "バイト列 {value} は {encoding} ではありません。"
+        "UTF-8 で保存するか、文字コードを指定してください。",
     ),
     "nul_byte": S(
         "The value holds a NUL byte. Remove it.",

@@ -1,0 +1,75 @@
+"""The worker process: runs jobs until it is told to stop, and outlives the database's absence."""
+
+import asyncio
+import contextlib
+import signal
+
+import psycopg
+import structlog
+from procrastinate.app import App
+from procrastinate.exceptions import ConnectorException
+
+from rosterhub.jobs.app import opened
+from rosterhub.jobs.tasks import ensure_partitions, pick_up_abandoned
+from rosterhub.settings import Settings, settings
+
+_log = structlog.get_logger("rosterhub.worker")
+_AWAY = (ConnectorException, psycopg.Error, OSError, TimeoutError)
+_CARE_SECONDS = 3.0
+_CONCURRENCY = 2
+"""Imports of different sources that one worker runs side by side."""
+
+
+def run(config: Settings | None = None) -> None:
+    """Run jobs until SIGTERM or SIGINT; an import under way is left to be started again."""
+    asyncio.run(_serve(config or settings()))
+
+
+async def _serve(config: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    stopping = asyncio.create_task(stop.wait())
+    while not stop.is_set():
+        working = asyncio.create_task(_work(config))
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            working.cancel()
+        try:
+            await working
+        except asyncio.CancelledError:
+            break
+        except _AWAY as error:
+            _log.warning("database away, the worker waits", error=type(error).__name__)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 1.0)
+    _log.info("worker stopped")
+
+
+async def _work(config: Settings) -> None:
+    async with opened(config) as app:
+        _log.info("worker started")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_care(app, config))
+            group.create_task(
+                app.run_worker_async(
+                    queues=["imports"],
+                    concurrency=_CONCURRENCY,
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=2.0,
+                    shutdown_graceful_timeout=5.0,
+                    delete_jobs="successful",
+                )
+            )
+
+
+async def _care(app: App, config: Settings) -> None:
+    """What comes round: abandoned imports every few seconds, partitions once an hour."""
+    rounds = 0
+    while True:
+        await pick_up_abandoned(app, config)
+        if rounds % 1200 == 0:
+            await asyncio.to_thread(ensure_partitions, config)
+        rounds += 1
+        await asyncio.sleep(_CARE_SECONDS)

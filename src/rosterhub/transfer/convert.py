@@ -1,0 +1,83 @@
+"""From a staged cell (text, alias `s`) to the value its SQL column holds (alias `t`)."""
+
+from rosterhub.model.entities import Kind
+from rosterhub.transfer.columns import StagedColumn
+from rosterhub.transfer.stage import StagedFile
+
+_CASTS = {
+    Kind.BOOLEAN: "boolean",
+    Kind.DATE: "date",
+    Kind.DATETIME: "timestamptz",
+    Kind.FLOAT: "numeric",
+    Kind.INTEGER: "integer",
+}
+
+
+def value(column: StagedColumn) -> str:
+    """SQL for the typed value of a staged cell; NULL stays NULL."""
+    cell, field = f's."{column.sql}"', column.field
+    if field.many:
+        return f"string_to_array({cell}, ',')"
+    if field.kind in (Kind.USER_IDS, Kind.SCALE_VALUES):
+        return f"string_to_array(btrim({cell}, '{{}}'), '}},{{')"
+    cast = _CASTS.get(field.kind)
+    return f"{cell}::{cast}" if cast else cell
+
+
+def status(file: StagedFile) -> str:
+    """SQL for the status a row asks for: blank means active."""
+    return "coalesce(s.status, 'active')" if file.has("status") else "'active'"
+
+
+def date_last_modified(file: StagedFile) -> str:
+    """SQL for the time a changed row carries: its own, else that of the import."""
+    if not file.has("dateLastModified"):
+        return "now()"
+    return "coalesce(s.date_last_modified::timestamptz, now())"
+
+
+def fields(file: StagedFile) -> list[tuple[str, str]]:
+    """The SQL columns that the file decides about, each with its value; status first."""
+    known = {f.csv for f in file.entity.stored_fields}
+    return [("status", status(file))] + [
+        (c.field.column, value(c)) for c in file.columns.staged if c.field.csv in known
+    ]
+
+
+def metadata_columns(file: StagedFile) -> list[StagedColumn]:
+    """The `metadata.*` columns of the file."""
+    return [c for c in file.columns.staged if c.field.metadata_key]
+
+
+def metadata(file: StagedFile) -> str:
+    """SQL for the flat metadata object that the row's cells make; blank cells leave no key."""
+    parts = [f"{_key(c)}, {_metadata_value(c)}" for c in metadata_columns(file)]
+    return f"jsonb_strip_nulls(jsonb_build_object({', '.join(parts)}))"
+
+
+def metadata_updated(file: StagedFile) -> str:
+    """SQL for the metadata a record has after the row: keys the file does not know stay."""
+    keys = ", ".join(_key(c) for c in metadata_columns(file))
+    kept = f"(coalesce(t.metadata, '{{}}') - ARRAY[{keys}])"
+    return f"nullif({kept} || {metadata(file)}, '{{}}')"
+
+
+def differs(file: StagedFile) -> str:
+    """The predicate: the row says something else than the record holds.
+
+    A dateLastModified alone is no difference (docs/adr/0004).
+    """
+    tests = [f't."{column}" IS DISTINCT FROM {value}' for column, value in fields(file)]
+    for c in metadata_columns(file):
+        tests.append(f"t.metadata ->> {_key(c)} IS DISTINCT FROM {_metadata_value(c)}::text")
+    return " OR ".join(tests)
+
+
+def _key(column: StagedColumn) -> str:
+    assert column.field.metadata_key
+    return "'" + column.field.metadata_key.replace("'", "''") + "'"
+
+
+def _metadata_value(column: StagedColumn) -> str:
+    cell = f's."{column.sql}"'
+    return f"{cell}::integer" if column.field.kind is Kind.INTEGER else cell

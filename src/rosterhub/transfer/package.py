@@ -1,0 +1,204 @@
+"""An upload opened: the CSV files in it, what the manifest says of them, and what is odd about it.
+
+Facts: spec/csv.md, "Package". Nothing is unpacked to disk; members are read as streams, bounded.
+"""
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Literal
+
+from rosterhub.model.entities import ENTITIES, Entity
+from rosterhub.model.profiles import VERSIONS
+from rosterhub.transfer.issues import Issue, RefusedError
+
+Mode = Literal["bulk", "delta", "merge"]
+MANIFEST = "manifest.csv"
+_MANIFEST_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class PackageFile:
+    """One CSV file to import: its entity, its name as sent, its mode, and how to open it."""
+
+    entity: Entity
+    name: str
+    mode: Mode
+    open: Callable[[], IO[bytes]]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """The files of an upload in the order of `ENTITIES`; `issues` are warnings and errors."""
+
+    files: tuple[PackageFile, ...]
+    version: str | None = None
+    issues: list[Issue] = field(default_factory=list[Issue])
+
+
+@contextmanager
+def open_package(path: Path, unpacked_limit: int) -> Generator[Package]:
+    """Open the zip at `path`.
+
+    Raises:
+        RefusedError: it is no zip, or not one that is safe to read.
+    """
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, OSError) as error:
+        raise RefusedError(Issue("zip_invalid", details={"value": str(error)})) from error
+    with archive:
+        yield _read_package(archive, unpacked_limit)
+
+
+def single_file(path: Path, entity: str, mode: Mode, name: str) -> Package:
+    """The package that one CSV file is by itself (spec/csv.md, end: no manifest).
+
+    Raises:
+        RefusedError: there is no such entity, or the file is a zip.
+    """
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    if start.startswith(b"PK\x03\x04"):
+        raise RefusedError(Issue("zip_for_entity", file=name))
+    file = PackageFile(ENTITIES[entity], name, mode, lambda: path.open("rb"), path.stat().st_size)
+    return Package((file,))
+
+
+def _read_package(archive: zipfile.ZipFile, unpacked_limit: int) -> Package:
+    issues: list[Issue] = []
+    members = _members(archive, unpacked_limit, issues)
+    if MANIFEST not in members:
+        raise RefusedError(Issue("manifest_missing", file=MANIFEST))
+    announced, version = _manifest(archive, members.pop(MANIFEST), issues)
+    files: list[PackageFile] = []
+    for entity in ENTITIES.values():
+        member = members.get(entity.file)
+        mode = announced.get(entity.name) or _unannounced(entity, member, version, issues)
+        if mode == "absent" and member:
+            issues.append(Issue("file_not_announced", file=member.filename))
+        elif mode != "absent" and not member:
+            issues.append(Issue("file_missing", file=entity.file, details={"value": mode}))
+        elif member and mode in ("bulk", "delta"):
+            files.append(
+                PackageFile(
+                    entity, member.filename, mode, _opener(archive, member), member.file_size
+                )
+            )
+    if not files and not any(i.severity == "error" for i in issues):
+        raise RefusedError(Issue("package_empty", file=MANIFEST))
+    return Package(tuple(files), version, issues)
+
+
+def _members(
+    archive: zipfile.ZipFile, unpacked_limit: int, issues: list[Issue]
+) -> dict[str, zipfile.ZipInfo]:
+    """The members by the standard's file name, each looked at before anything is read."""
+    known = {name.lower(): name for name in (MANIFEST, *(e.file for e in ENTITIES.values()))}
+    found: dict[str, zipfile.ZipInfo] = {}
+    if sum(m.file_size for m in archive.infolist()) > unpacked_limit:
+        raise RefusedError(Issue("zip_bomb", details={"value": unpacked_limit}))
+    for member in archive.infolist():
+        name = member.filename
+        if name.startswith("__MACOSX/") or name.endswith("/.DS_Store") or name == ".DS_Store":
+            continue
+        if member.flag_bits & 1:
+            raise RefusedError(Issue("zip_encrypted", details={"value": name}))
+        if "/" in name or "\\" in name or name in (".", ".."):
+            raise RefusedError(Issue("zip_path", details={"value": name}))
+        if name.lower().endswith(".zip"):
+            raise RefusedError(Issue("zip_nested", details={"value": name}))
+        standard = known.get(name.lower())
+        if not standard:
+            issues.append(Issue("file_extra", "warning", file=name))
+            continue
+        if standard in found:
+            raise RefusedError(Issue("zip_duplicate", details={"value": name}))
+        if standard != name:
+            issues.append(
+                Issue("file_name_case", "warning", file=name, details={"value": standard})
+            )
+        found[standard] = member
+    return found
+
+
+def _manifest(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, issues: list[Issue]
+) -> tuple[dict[str, str], str | None]:
+    """What the manifest says: entity -> absent | bulk | delta, and the OneRoster version."""
+    name = member.filename
+    try:
+        data = _opener(archive, member)().read(_MANIFEST_LIMIT)
+        text = data.decode("utf-8-sig")
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise RefusedError(Issue("manifest_invalid", file=name)) from error
+    if data.startswith(b"\xef\xbb\xbf"):
+        issues.append(Issue("bom", "warning", file=name, line=1))
+    if not rows or [c.strip() for c in rows[0][:2]] != ["propertyName", "value"]:
+        raise RefusedError(Issue("manifest_invalid", file=name, line=1))
+    announced: dict[str, str] = {}
+    version: str | None = None
+    seen: set[str] = set()
+    for line, row in enumerate(rows[1:], 2):
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) < 2 or any(cell.strip() for cell in row[2:]):
+            raise RefusedError(Issue("manifest_invalid", file=name, line=line))
+        key, value = row[0].strip(), row[1].strip()
+        if key in seen:
+            issues.append(
+                Issue("manifest_property_twice", "error", name, line, details={"property": key})
+            )
+        seen.add(key)
+        if key == "oneroster.version":
+            version = value
+            if value not in VERSIONS:
+                known = ", ".join(sorted(VERSIONS))
+                issues.append(_bad_value(key, value, known, name, line))
+        elif key == "manifest.version":
+            if value != "1.0":
+                issues.append(_bad_value(key, value, "1.0", name, line))
+        elif key.removeprefix("file.") in ENTITIES and key.startswith("file."):
+            if value in ("absent", "bulk", "delta"):
+                announced[key.removeprefix("file.")] = value
+            elif value:
+                issues.append(_bad_value(key, value, "absent, bulk, delta", name, line))
+                announced[key.removeprefix("file.")] = "invalid"
+        elif key not in ("source.systemName", "source.systemCode"):
+            details = {"property": key}
+            issues.append(
+                Issue("manifest_property_unknown", "warning", name, line, details=details)
+            )
+    return announced, version
+
+
+def _bad_value(key: str, value: str, known: str, file: str, line: int) -> Issue:
+    details = {"property": key, "value": value, "known": known}
+    return Issue("manifest_value", "error", file, line, details=details)
+
+
+def _unannounced(
+    entity: Entity, member: zipfile.ZipInfo | None, version: str | None, issues: list[Issue]
+) -> str:
+    mode = "bulk" if member else "absent"
+    if member or not (version == "1.1" and entity.since != "1.1"):
+        details = {"property": f"file.{entity.name}", "value": mode}
+        issues.append(Issue("manifest_property_missing", "warning", MANIFEST, details=details))
+    return mode
+
+
+def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
+    def open_member() -> IO[bytes]:
+        try:
+            return archive.open(member)
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+            details = {"value": f"{member.filename}: {error}"}
+            raise RefusedError(Issue("zip_invalid", details=details)) from error
+
+    return open_member

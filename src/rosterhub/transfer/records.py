@@ -1,0 +1,257 @@
+"""The rows about an import: the request, its upload in chunks, its state, its issues, its document.
+
+Only this module writes to imports, import_chunks and import_issues (the rules of `check` add
+issues of their own). States and the document are those of docs/imports.md.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from psycopg.types.json import Jsonb
+
+from rosterhub.store.connect import compiled
+from rosterhub.transfer.issues import Issue, Language, sentence
+from rosterhub.transfer.package import Mode
+from rosterhub.transfer.stage import Connection
+
+State = Literal[
+    "queued",
+    "staging",
+    "checking",
+    "comparing",
+    "waiting",
+    "applying",
+    "completed",
+    "failed",
+    "rejected",
+    "undone",
+]
+FINAL: frozenset[str] = frozenset({"completed", "failed", "rejected", "undone"})
+CHUNK = 1 << 20
+"""Bytes of an upload in one row."""
+SHOWN = 1_000
+"""Issues of each kind that the document itself shows; errors.csv has them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asked for. `entity` is None for a package; `mode` is for a single file."""
+
+    file_name: str
+    entity: str | None = None
+    mode: Mode | None = None
+    source: str = "default"
+    encoding: str | None = None
+    dry_run: bool = False
+    api_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """An import as its worker needs it."""
+
+    id: int
+    state: State
+    request: Request
+    attempts: int
+
+
+CREATE = (
+    "INSERT INTO imports (file_name, entity, mode, source_system, encoding, dry_run, api_key)"
+    " VALUES (%(file_name)s, %(entity)s, %(mode)s, %(source)s, %(encoding)s, %(dry_run)s,"
+    " %(api_key)s) RETURNING id"
+)
+ADD_CHUNKS = "COPY import_chunks (import_id, number, data) FROM STDIN (FORMAT BINARY)"
+SET_SIZE = "UPDATE imports SET size = %s WHERE id = %s"
+
+
+def parameters(request: Request) -> dict[str, Any]:
+    """The bind parameters of `CREATE`."""
+    return {
+        "file_name": request.file_name,
+        "entity": request.entity,
+        "mode": request.mode,
+        "source": request.source,
+        "encoding": request.encoding,
+        "dry_run": request.dry_run,
+        "api_key": request.api_key,
+    }
+
+
+def create(connection: Connection, request: Request, chunks: Iterable[bytes]) -> int:
+    """Keep a new import with its upload, all or nothing; the import's id."""
+    with connection.transaction(), connection.cursor() as cursor:
+        row = cursor.execute(CREATE, parameters(request)).fetchone()
+        assert row is not None
+        size = 0
+        with cursor.copy(ADD_CHUNKS) as copy:
+            copy.set_types(["int8", "int4", "bytea"])
+            for number, chunk in enumerate(chunks):
+                copy.write_row((row[0], number, chunk))
+                size += len(chunk)
+        cursor.execute(SET_SIZE, (size, row[0]))
+    return row[0]
+
+
+def load(connection: Connection, import_id: int) -> Import | None:
+    """The import, None when there is no such one."""
+    row = connection.execute(
+        "SELECT id, state, file_name, entity, mode, source_system, encoding, dry_run, api_key,"
+        " attempts FROM imports WHERE id = %s",
+        [import_id],
+    ).fetchone()
+    return Import(row[0], row[1], Request(*row[2:9]), row[9]) if row else None
+
+
+def upload(connection: Connection, import_id: int) -> Iterator[bytes]:
+    """The chunks of the upload, one in memory at a time."""
+    with connection.transaction(), connection.cursor(f"upload_{import_id}") as cursor:
+        cursor.itersize = 4
+        cursor.execute(
+            "SELECT data FROM import_chunks WHERE import_id = %s ORDER BY number", [import_id]
+        )
+        for (data,) in cursor:
+            yield data
+
+
+def begin(connection: Connection, import_id: int) -> None:
+    """Start an attempt: what an earlier one found is forgotten."""
+    with connection.transaction():
+        connection.execute("DELETE FROM import_issues WHERE import_id = %s", [import_id])
+        connection.execute(
+            "UPDATE imports SET state = 'staging', attempts = attempts + 1, progress = 0,"
+            " total = 0, failed = 0, warnings = 0, timings = '{}', files = '[]',"
+            " started_at = coalesce(started_at, now()) WHERE id = %s",
+            [import_id],
+        )
+
+
+def update(connection: Connection, import_id: int, **columns: Any) -> None:
+    """Set columns of the import's row."""
+    sets = ", ".join(f"{name} = %({name})s" for name in columns)
+    values = {n: Jsonb(v) if isinstance(v, dict | list) else v for n, v in columns.items()}
+    connection.execute(
+        compiled(f"UPDATE imports SET {sets} WHERE id = %(import_id)s"),
+        {**values, "import_id": import_id},
+    )
+
+
+def fail(connection: Connection, import_id: int, issue: Issue, **columns: Any) -> None:
+    """End the import as failed, for the reason `issue`."""
+    reason = {"code": issue.code, "details": dict(issue.details)}
+    update(connection, import_id, state="failed", reason=reason, **columns)
+    connection.execute("UPDATE imports SET finished_at = now() WHERE id = %s", [import_id])
+
+
+def add_issues(connection: Connection, import_id: int, issues: list[Issue]) -> None:
+    """Keep issues that were found outside the database."""
+    if not issues:
+        return
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY import_issues (import_id, severity, file, line, column_name, code, details)"
+            " FROM STDIN"
+        ) as copy,
+    ):
+        for i in issues:
+            copy.write_row(
+                (
+                    import_id,
+                    i.severity,
+                    i.file,
+                    i.line,
+                    i.column,
+                    i.code,
+                    Jsonb(dict(i.details)),
+                )
+            )
+
+
+def count_issues(connection: Connection, import_id: int) -> tuple[int, int, int]:
+    """How many errors, rows in error, and warnings the import has."""
+    row = connection.execute(
+        "SELECT count(*) FILTER (WHERE severity = 'error'),"
+        " count(DISTINCT (file, line)) FILTER (WHERE severity = 'error' AND line > 1),"
+        " count(*) FILTER (WHERE severity = 'warning') FROM import_issues WHERE import_id = %s",
+        [import_id],
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1], row[2]
+
+
+def discard(connection: Connection, import_id: int) -> None:
+    """Drop the upload and every staging table of the import."""
+    connection.execute("DELETE FROM import_chunks WHERE import_id = %s", [import_id])
+    tables = connection.execute(
+        "SELECT format('staging.%%I', relname) FROM pg_class"
+        " WHERE relnamespace = 'staging'::regnamespace AND relkind = 'r' AND relname ~ %s",
+        [f"^i{import_id}_"],
+    ).fetchall()
+    if tables:
+        connection.execute(compiled("DROP TABLE " + ", ".join(t for (t,) in tables)))
+
+
+ROW = (
+    "SELECT id, state, source_system, files, progress, total, created, updated, unchanged, deleted,"
+    " failed, warnings, timings, reason, file_name, entity, mode, dry_run, created_at, started_at,"
+    " finished_at FROM imports"
+)
+ISSUES = (
+    "SELECT severity, file, line, column_name, code, details FROM import_issues"
+    " WHERE import_id = %s AND severity = %s ORDER BY id"
+)
+
+
+def document(
+    row: tuple[Any, ...],
+    errors: Iterable[tuple[Any, ...]],
+    warnings: Iterable[tuple[Any, ...]],
+    language: Language,
+) -> dict[str, Any]:
+    """The job document (design: Names to keep) from a row of `ROW` and rows of `ISSUES`."""
+    reason = row[13]
+    return {
+        "jobId": str(row[0]),
+        "state": row[1],
+        "source": row[2],
+        "fileName": row[14],
+        "entity": row[15],
+        "mode": row[16],
+        "dryRun": row[17],
+        "files": row[3],
+        "progress": round(row[4], 1),
+        "counts": {
+            "total": row[5],
+            "created": row[6],
+            "updated": row[7],
+            "unchanged": row[8],
+            "deleted": row[9],
+            "failed": row[10],
+        },
+        "timings": row[12],
+        "reason": reason and sentence(reason["code"], reason["details"], language),
+        "reasonCode": reason and reason["code"],
+        "createdAt": _time(row[18]),
+        "startedAt": _time(row[19]),
+        "finishedAt": _time(row[20]),
+        "errors": [issue_document(i, language) for i in errors],
+        "warnings": [issue_document(i, language) for i in warnings],
+    }
+
+
+def issue_document(row: tuple[Any, ...], language: Language) -> dict[str, Any]:
+    """One issue as the job document and errors.csv show it, from a row of `ISSUES`."""
+    _, file, line, column, code, details = row
+    return {
+        "file": file,
+        "line": line,
+        "column": column,
+        "code": code,
+        "message": sentence(code, details, language),
+    }
+
+
+def _time(value: Any) -> str | None:
+    return value.isoformat(timespec="milliseconds").replace("+00:00", "Z") if value else None

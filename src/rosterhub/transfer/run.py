@@ -1,0 +1,254 @@
+"""One import from upload to completed: stage, check, compare, apply (docs/imports.md).
+
+Everything before `apply` can be done again from the upload, and `apply` ends in the transaction
+that also says `completed`: killed at any point, the import starts over and is applied once.
+"""
+
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import structlog
+
+from rosterhub.model.entities import ENTITIES
+from rosterhub.settings import Settings
+from rosterhub.store.connect import connect
+from rosterhub.transfer import records
+from rosterhub.transfer.apply import apply
+from rosterhub.transfer.check import check
+from rosterhub.transfer.compare import Plan, compare, derive_roles
+from rosterhub.transfer.issues import Issue, RefusedError, sentence
+from rosterhub.transfer.package import Package, open_package, single_file
+from rosterhub.transfer.stage import Connection, StagedFile, stage
+
+_ATTEMPTS = 5
+"""An import whose worker died this often is given up: it may be what kills the worker."""
+_SHARES = {"staging": (0, 30), "checking": (30, 40), "comparing": (40, 45), "applying": (45, 100)}
+"""The part of the progress (percent) that each step takes."""
+
+_log = structlog.get_logger("rosterhub.import")
+
+
+def run_import(import_id: int, config: Settings) -> None:
+    """Carry out an import, or what is left of it; returns at once when it has ended already.
+
+    Raises:
+        psycopg.Error: the database went away; call again later, nothing is half done.
+    """
+    with (
+        connect(config.write_url, f"rosterhub import {import_id}") as connection,
+        connect(config.write_url, f"rosterhub import {import_id} progress") as reporting,
+    ):
+        found = records.load(connection, import_id)
+        if not found or found.state in records.FINAL:
+            return
+        if not _claim(connection, import_id):
+            return
+        connection.execute("SET work_mem = '128MB'")
+        connection.execute("SET maintenance_work_mem = '128MB'")
+        connection.execute("SET timezone = 'UTC'")
+        run = _Run(found, config, connection, reporting)
+        if found.attempts >= _ATTEMPTS:
+            run.fail(Issue("worker_gave_up", details={"value": found.attempts}))
+            return
+        try:
+            run.steps()
+        except RefusedError as refused:
+            records.add_issues(connection, import_id, [refused.issue])
+            run.fail(refused.issue)
+        except (psycopg.OperationalError, psycopg.errors.UniqueViolation):
+            # Away, out of room, or another import came first: the job is tried again.
+            raise
+        except Exception:
+            _log.exception("import broke", import_id=import_id)
+            run.fail(Issue("internal_error", details={"value": import_id}))
+
+
+def _claim(connection: Connection, import_id: int) -> bool:
+    """Whether this session has the import to itself; PostgreSQL lets go when the session ends."""
+    row = connection.execute(
+        "SELECT pg_try_advisory_lock(hashtext('rosterhub import'), %s)", [import_id]
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+@dataclass(slots=True)
+class _Run:
+    """One attempt at an import."""
+
+    job: records.Import
+    config: Settings
+    connection: Connection
+    reporting: Connection
+    timings: dict[str, float] = field(default_factory=dict[str, float])
+    total: int = 0
+    _shown: float = 0.0
+
+    def steps(self) -> None:
+        """Everything, in order."""
+        records.begin(self.connection, self.job.id)
+        with tempfile.TemporaryDirectory(prefix="rosterhub-") as folder:
+            path = Path(folder) / "upload"
+            with self._step("staging"):
+                staged = self._stage(path)
+        with self._step("checking"):
+            check(self.connection, self.job.id, staged, self.job.request.source)
+        errors, _, warnings = records.count_issues(self.connection, self.job.id)
+        records.update(self.connection, self.job.id, total=self.total, warnings=warnings)
+        if errors:
+            self.fail(Issue("rows_in_error", details={"errors": errors}))
+            return
+        with self._step("comparing"):
+            derived = derive_roles(self.connection, staged)
+            everything = [*staged, derived] if derived else staged
+            plans = [compare(self.connection, file, self.job.request.source) for file in everything]
+        if self.job.request.dry_run:
+            self._complete(plans)
+        else:
+            with self._step("applying"):
+                self._apply(plans)
+        records.discard(self.connection, self.job.id)
+        _log.info(f"CSV import completed: {self.total} records processed", import_id=self.job.id)
+
+    def fail(self, issue: Issue) -> None:
+        """End as failed; the roster is as it was."""
+        _, rows, warnings = records.count_issues(self.connection, self.job.id)
+        records.fail(
+            self.connection,
+            self.job.id,
+            issue,
+            failed=rows,
+            warnings=warnings,
+            timings=self.timings,
+            total=self.total,
+        )
+        records.discard(self.connection, self.job.id)
+        _log.error(
+            f"CSV import failed: {sentence(issue.code, issue.details)}", import_id=self.job.id
+        )
+
+    @contextmanager
+    def _step(self, name: records.State) -> Generator[None]:
+        started = time.perf_counter()
+        records.update(self.reporting, self.job.id, state=name, progress=_SHARES[name][0])
+        yield
+        self.timings[name] = round(time.perf_counter() - started, 3)
+
+    def _progress(self, step: str, done: float, of: float) -> None:
+        """Say how far a step is, at most five times a second."""
+        now = time.monotonic()
+        if now - self._shown < 0.2:
+            return
+        self._shown = now
+        low, high = _SHARES[step]
+        progress = low + (high - low) * min(done / of, 1.0) if of else low
+        records.update(self.reporting, self.job.id, progress=progress, total=self.total)
+
+    def _stage(self, path: Path) -> list[StagedFile]:
+        size = 0
+        with path.open("wb") as out:
+            for chunk in records.upload(self.connection, self.job.id):
+                size += out.write(chunk)
+        if not size:
+            raise RefusedError(Issue("upload_empty", file=self.job.request.file_name))
+        with self._open(path) as package:
+            records.add_issues(self.connection, self.job.id, package.issues)
+            staged: list[StagedFile] = []
+            self.total = 0
+            for file in package.files:
+                before = self.total
+
+                def progress(rows: int, before: int = before) -> None:
+                    self.total = before + rows
+                    self._progress("staging", self.total, self.total + 100_000)
+
+                result = stage(
+                    self.connection,
+                    self.job.id,
+                    file,
+                    self.job.request.encoding or "utf-8",
+                    lambda issues: records.add_issues(self.connection, self.job.id, issues),
+                    progress,
+                )
+                if result:
+                    staged.append(result)
+        return staged
+
+    @contextmanager
+    def _open(self, path: Path) -> Generator[Package]:
+        request = self.job.request
+        if request.entity:
+            if request.entity not in ENTITIES:
+                raise RefusedError(unknown_entity(request.entity))
+            yield single_file(path, request.entity, request.mode or "merge", request.file_name)
+        else:
+            with open_package(path, self.config.csv_unpacked_max_size) as package:
+                yield package
+
+    def _apply(self, plans: list[Plan]) -> None:
+        records.update(self.connection, self.job.id, state="applying")
+        rows = sum(p.created + p.updated + p.deleted + p.owned + p.gone for p in plans)
+        done = 0
+
+        def progress(count: int) -> None:
+            nonlocal done
+            done += count
+            self._progress("applying", done, rows)
+
+        with self.connection.transaction():
+            started = time.perf_counter()
+            apply(
+                self.connection,
+                plans,
+                self.job.request.source,
+                self.config.csv_batch_size,
+                progress,
+            )
+            self.timings["applying"] = round(time.perf_counter() - started, 3)
+            self._complete(plans)
+
+    def _complete(self, plans: list[Plan]) -> None:
+        own = [p for p in plans if not p.file.derived]
+        files: list[dict[str, Any]] = []
+        for plan in own:
+            deleted = plan.deleted + plan.gone
+            unchanged = plan.file.rows - plan.created - plan.updated - plan.deleted
+            files.append(
+                {
+                    "file": plan.file.name,
+                    "entity": plan.file.entity.name,
+                    "mode": plan.file.mode,
+                    "total": plan.file.rows,
+                    "created": plan.created,
+                    "updated": plan.updated,
+                    "unchanged": unchanged,
+                    "deleted": deleted,
+                }
+            )
+        counts = {
+            k: sum(f[k] for f in files) for k in ("created", "updated", "unchanged", "deleted")
+        }
+        records.update(
+            self.connection,
+            self.job.id,
+            state="completed",
+            progress=100,
+            files=files,
+            timings=self.timings,
+            total=self.total,
+            **counts,
+        )
+        self.connection.execute(
+            "UPDATE imports SET finished_at = now() WHERE id = %s", [self.job.id]
+        )
+
+
+def unknown_entity(name: str) -> Issue:
+    """The issue for an entity that does not exist."""
+    return Issue("entity_unknown", details={"value": name, "known": ", ".join(ENTITIES)})
