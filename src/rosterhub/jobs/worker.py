@@ -16,6 +16,7 @@ from rosterhub.settings import Settings, settings
 _log = structlog.get_logger("rosterhub.worker")
 _AWAY = (ConnectorException, psycopg.Error, OSError, TimeoutError)
 _CARE_SECONDS = 3.0
+_GRACE_SECONDS = 5.0
 _CONCURRENCY = 2
 """Imports of different sources that one worker runs side by side."""
 
@@ -50,18 +51,27 @@ async def _serve(config: Settings) -> None:
 async def _work(config: Settings) -> None:
     async with opened(config) as app:
         _log.info("worker started")
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_care(app, config))
-            group.create_task(
+        tasks = {
+            asyncio.create_task(_care(app, config)),
+            asyncio.create_task(
                 app.run_worker_async(
                     queues=["imports"],
                     concurrency=_CONCURRENCY,
                     install_signal_handlers=False,
                     fetch_job_polling_interval=2.0,
-                    shutdown_graceful_timeout=5.0,
+                    shutdown_graceful_timeout=_GRACE_SECONDS,
                     delete_jobs="successful",
                 )
-            )
+            ),
+        }
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _care(app: App, config: Settings) -> None:
