@@ -1,0 +1,218 @@
+"""Imports over HTTP: send a file or a package, follow the job, fetch its errors (docs/imports.md).
+
+Paths are those of the operations manual (CSV インポート運用) and of design, "Names to keep".
+"""
+
+import csv
+import io
+from collections.abc import AsyncGenerator, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import PurePath
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Message
+
+from rosterhub.api.errors import ApiError
+from rosterhub.api.hub import Hub, authenticate, hub
+from rosterhub.jobs.app import opened
+from rosterhub.jobs.tasks import defer_import
+from rosterhub.model.entities import ENTITIES
+from rosterhub.store.connect import compiled
+from rosterhub.transfer import options, records
+from rosterhub.transfer.issues import Language
+
+router = APIRouter(prefix="/api/v1.2/csv/import", tags=["imports"])
+
+_FORM_OVERHEAD = 64 * 1024
+"""What a multipart body may hold besides the file."""
+
+
+@router.post("", status_code=202, summary="Import a package (zip)")
+async def import_package(request: Request) -> Response:
+    """Take a OneRoster zip as the multipart field `file`; 202 with the job."""
+    return await _take(request, None)
+
+
+@router.post("/{entity}", status_code=202, summary="Import one CSV file")
+async def import_file(request: Request, entity: str) -> Response:
+    """Take one CSV file as the multipart field `file`; 202 with the job."""
+    if entity not in ENTITIES:
+        known = ", ".join(ENTITIES)
+        raise ApiError(
+            404, "unknownobject", f"There is no file {entity!r} to import; known: {known}."
+        )
+    return await _take(request, entity)
+
+
+@router.get("/jobs", summary="The imports, newest first")
+async def list_jobs(request: Request, limit: int = 100, offset: int = 0) -> Response:
+    """The job documents without their errors; `limit` (1 to 1,000) and `offset` page."""
+    await authenticate(request, "import")
+    with _options():
+        options.refuse_unknown(request.query_params.keys(), ("limit", "offset"))
+    if not 1 <= limit <= 1_000 or offset < 0:
+        raise ApiError(400, "invaliddata", "limit is 1 to 1,000, offset 0 or more.")
+    async with hub(request).pools.write.connection() as connection:
+        cursor = await connection.execute(
+            compiled(f"{records.ROW} ORDER BY id DESC LIMIT %s OFFSET %s"), [limit, offset]
+        )
+        rows = await cursor.fetchall()
+    language = _language(request)
+    return JSONResponse({"jobs": [records.document(row, (), (), language) for row in rows]})
+
+
+@router.get("/jobs/{job_id}", summary="One import")
+async def show_job(request: Request, job_id: str) -> Response:
+    """The job document with its first 1,000 errors and warnings."""
+    await authenticate(request, "import")
+    async with hub(request).pools.write.connection() as connection:
+        row = await _row(connection, job_id)
+        issues: dict[str, list[tuple[Any, ...]]] = {}
+        for severity in ("error", "warning"):
+            cursor = await connection.execute(
+                compiled(f"{records.ISSUES} LIMIT {records.SHOWN}"), [row[0], severity]
+            )
+            issues[severity] = await cursor.fetchall()
+    document = records.document(row, issues["error"], issues["warning"], _language(request))
+    return JSONResponse({"job": document})
+
+
+@router.get("/jobs/{job_id}/errors.csv", summary="Every error and warning of an import")
+async def errors_csv(request: Request, job_id: str) -> Response:
+    """All issues as CSV for a spreadsheet: errors first."""
+    await authenticate(request, "import")
+    at = hub(request)
+    async with at.pools.write.connection() as connection:
+        row = await _row(connection, job_id)
+    return StreamingResponse(
+        _issues_as_csv(at, row[0], _language(request)),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="import-{row[0]}-errors.csv"'},
+    )
+
+
+async def _take(request: Request, entity: str | None) -> Response:
+    caller = await authenticate(request, "import")
+    at = hub(request)
+    limit = at.settings.csv_upload_max_size
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > limit + _FORM_OVERHEAD:
+        raise _too_large(limit)
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise ApiError(400, "invaliddata", "Send the file as the multipart/form-data field 'file'.")
+    bounded = Request(request.scope, _bounded(request, limit))
+    async with bounded.form(max_files=1, max_fields=20) as form:
+        upload = form.get("file")
+        if not isinstance(upload, UploadFile):
+            raise ApiError(400, "invaliddata", "The form has no file in its field 'file'.")
+        if upload.size is not None and upload.size > limit:
+            raise _too_large(limit)
+        given = {k: v for k, v in form.multi_items() if k != "file" and isinstance(v, str)}
+        given |= dict(request.query_params)
+        name = PurePath(upload.filename or "upload").name
+        with _options():
+            asked = options.request(name, entity, given, caller.key)
+        async with at.pools.write.connection() as connection:
+            import_id = await _keep(connection, asked, upload)
+    async with opened(at.settings) as jobs:
+        await defer_import(jobs, import_id, asked.source)
+    path = f"/api/v1.2/csv/import/jobs/{import_id}"
+    base = at.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    return JSONResponse(
+        {"jobId": str(import_id), "status": "queued", "statusUrl": base + path},
+        status_code=202,
+        headers={"Location": path},
+    )
+
+
+@contextmanager
+def _options() -> Generator[None]:
+    """What is wrong with an option is the caller's error."""
+    try:
+        yield
+    except options.OptionError as error:
+        raise ApiError(400, "invaliddata", str(error)) from error
+
+
+def _bounded(request: Request, limit: int) -> Any:
+    """The request's receive, which refuses the body once it is larger than it may be."""
+    received = 0
+
+    async def receive() -> Message:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > limit + _FORM_OVERHEAD:
+            raise _too_large(limit)
+        return message
+
+    return receive
+
+
+def _too_large(limit: int) -> ApiError:
+    return ApiError(
+        413,
+        "invaliddata",
+        f"The file is larger than {limit:,} bytes (CSV_UPLOAD_MAX_SIZE). Send it in parts.",
+        {"Connection": "close"},
+    )
+
+
+async def _keep(connection: Any, asked: records.Request, upload: UploadFile) -> int:
+    """The import with its upload, all or nothing."""
+    async with connection.transaction():
+        cursor = await connection.execute(records.CREATE, records.parameters(asked))
+        (import_id,) = await cursor.fetchone()
+        size = number = 0
+        async with cursor.copy(records.ADD_CHUNKS) as copy:
+            copy.set_types(["int8", "int4", "bytea"])
+            while chunk := await upload.read(records.CHUNK):
+                await copy.write_row((import_id, number, chunk))
+                size, number = size + len(chunk), number + 1
+        await connection.execute(records.SET_SIZE, (size, import_id))
+    return import_id
+
+
+async def _row(connection: Any, job_id: str) -> tuple[Any, ...]:
+    row = None
+    if job_id.isascii() and job_id.isdigit() and len(job_id) < 10:
+        cursor = await connection.execute(compiled(f"{records.ROW} WHERE id = %s"), [int(job_id)])
+        row = await cursor.fetchone()
+    if not row:
+        raise ApiError(404, "unknownobject", f"There is no import {job_id[:40]!r}.")
+    return row
+
+
+async def _issues_as_csv(at: Hub, import_id: int, language: Language) -> AsyncGenerator[bytes]:
+    yield "\ufeff".encode() + _csv_line(("severity", "file", "line", "column", "code", "message"))
+    async with (
+        at.pools.write.connection() as connection,
+        connection.transaction(),
+        connection.cursor(f"issues_{import_id}") as cursor,
+    ):
+        for severity in ("error", "warning"):
+            await cursor.execute(records.ISSUES, [import_id, severity])
+            async for row in cursor:
+                issue = records.issue_document(row, language)
+                yield _csv_line((severity, *(_harmless(cell) for cell in issue.values())))
+
+
+def _csv_line(cells: Iterator[Any] | tuple[Any, ...]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out).writerow(cells)
+    return out.getvalue().encode()
+
+
+def _harmless(cell: Any) -> Any:
+    """A cell that a spreadsheet takes for text, never for a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
+
+
+def _language(request: Request) -> Language:
+    wanted = request.headers.get("accept-language", "").lower()
+    ja, en = wanted.find("ja"), wanted.find("en")
+    return "ja" if ja >= 0 and (en < 0 or ja < en) else "en"

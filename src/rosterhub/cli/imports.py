@@ -1,0 +1,200 @@
+"""`rosterhub import` and `rosterhub imports`: send files in, follow and list what was sent."""
+
+import asyncio
+import json
+import locale
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from rosterhub.jobs.app import opened
+from rosterhub.jobs.tasks import defer_import
+from rosterhub.model.entities import ENTITIES
+from rosterhub.settings import Settings, settings
+from rosterhub.store.connect import compiled, connect
+from rosterhub.transfer import options, records
+from rosterhub.transfer.issues import Language
+from rosterhub.transfer.stage import Connection
+
+app = typer.Typer(no_args_is_help=True, help="List and show imports.")
+_errors = Console(stderr=True, highlight=False)
+_SHOWN = 20
+
+
+def import_(
+    paths: Annotated[list[Path], typer.Argument(help="OneRoster zips or single CSV files.")],
+    entity: Annotated[str, typer.Option(help="What a CSV file holds; else its name says.")] = "",
+    mode: Annotated[str, typer.Option(help="merge, bulk or delta (single files).")] = "",
+    source: Annotated[str, typer.Option(help="The system that sends.")] = "default",
+    encoding: Annotated[str, typer.Option(help="utf-8, cp932, euc-jp or utf-16.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare only.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Import OneRoster packages or single CSV files."""
+    config = settings()
+    given = {"mode": mode, "source": source, "encoding": encoding}
+    given = {k: v for k, v in given.items() if v} | ({"dryRun": "true"} if dry_run else {})
+    requests = [_request(path, entity, given, config) for path in paths]
+    failed = False
+    with connect(config.write_url) as connection:
+        for path, request in zip(paths, requests, strict=True):
+            with path.open("rb") as stream:
+                import_id = records.create(connection, request, _chunks(stream))
+            asyncio.run(_defer(config, import_id, request.source))
+            if wait:
+                _follow(connection, import_id, quiet=as_json)
+            document = _document(connection, import_id)
+            failed = failed or document["state"] in ("failed", "rejected")
+            if as_json:
+                typer.echo(json.dumps({"job": document}, ensure_ascii=False))
+            elif wait:
+                _summary(document)
+            else:
+                typer.echo(f"import {import_id}: {path.name} is queued")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_(
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """The imports, newest first."""
+    with connect(settings().write_url) as connection:
+        rows = connection.execute(
+            compiled(f"{records.ROW} ORDER BY id DESC LIMIT %s"), [limit]
+        ).fetchall()
+    documents = [records.document(row, (), (), _language()) for row in rows]
+    if as_json:
+        typer.echo(json.dumps({"jobs": documents}, ensure_ascii=False))
+        return
+    table = Table("ID", "File", "Source", "State", "Total", "New", "Changed", "Deleted", "Created")
+    for d in documents:
+        c = d["counts"]
+        table.add_row(
+            d["jobId"],
+            d["fileName"],
+            d["source"],
+            d["state"],
+            *(f"{c[k]:,}" for k in ("total", "created", "updated", "deleted")),
+            d["createdAt"],
+        )
+    Console().print(table)
+
+
+@app.command()
+def show(
+    import_id: Annotated[int, typer.Argument(metavar="ID")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """One import with its first errors and warnings."""
+    with connect(settings().write_url) as connection:
+        document = _document(connection, import_id)
+    if as_json:
+        typer.echo(json.dumps({"job": document}, ensure_ascii=False))
+    else:
+        _summary(document)
+
+
+def _request(path: Path, entity: str, given: dict[str, str], config: Settings) -> records.Request:
+    if not path.is_file():
+        raise typer.BadParameter(f"{path} is not a file")
+    if path.stat().st_size > config.csv_upload_max_size:
+        _errors.print(f"{path} is larger than {config.csv_upload_max_size:,} bytes")
+        raise typer.Exit(1)
+    package = path.suffix.lower() == ".zip" and not entity
+    name = None if package else entity or path.stem
+    if name is not None and name not in ENTITIES:
+        raise typer.BadParameter(
+            f"{name} is no OneRoster file; say --entity, one of {', '.join(ENTITIES)}"
+        )
+    try:
+        return options.request(path.name, name, given, None)
+    except options.OptionError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _chunks(stream: Any) -> Iterator[bytes]:
+    while chunk := stream.read(records.CHUNK):
+        yield chunk
+
+
+async def _defer(config: Settings, import_id: int, source: str) -> None:
+    async with opened(config) as jobs:
+        await defer_import(jobs, import_id, source)
+
+
+def _follow(connection: Connection, import_id: int, *, quiet: bool) -> None:
+    """Wait for the end, with a bar on a terminal and a line a step elsewhere."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        console=_errors,
+        disable=quiet or not sys.stderr.isatty(),
+    )
+    shown = ""
+    with bar:
+        task = bar.add_task("queued", total=100)
+        while True:
+            state, progress = _state(connection, import_id)
+            bar.update(task, description=state, completed=progress)
+            if state != shown and bar.disable and not quiet:
+                _errors.print(f"import {import_id}: {state}")
+            shown = state
+            if state in records.FINAL or state == "waiting":
+                return
+            time.sleep(0.1)
+
+
+def _state(connection: Connection, import_id: int) -> tuple[str, float]:
+    row = connection.execute(
+        "SELECT state, progress FROM imports WHERE id = %s", [import_id]
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def _document(connection: Connection, import_id: int) -> dict[str, Any]:
+    row = connection.execute(compiled(f"{records.ROW} WHERE id = %s"), [import_id]).fetchone()
+    if not row:
+        _errors.print(f"There is no import {import_id}.")
+        raise typer.Exit(1)
+    errors, warnings = (
+        connection.execute(
+            compiled(f"{records.ISSUES} LIMIT {records.SHOWN}"), [import_id, severity]
+        ).fetchall()
+        for severity in ("error", "warning")
+    )
+    return records.document(row, errors, warnings, _language())
+
+
+def _summary(document: dict[str, Any]) -> None:
+    counts = ", ".join(f"{name} {count:,}" for name, count in document["counts"].items())
+    seconds = sum(document["timings"].values())
+    typer.echo(f"import {document['jobId']}: {document['state']} ({counts}; {seconds:.1f} s)")
+    for kind in ("warnings", "errors"):
+        for issue in document[kind][:_SHOWN]:
+            place = ":".join(str(p) for p in (issue["file"], issue["line"], issue["column"]) if p)
+            _errors.print(f"{kind[:-1]} {place} {issue['code']}: {issue['message']}", markup=False)
+        if len(document[kind]) > _SHOWN:
+            more = len(document[kind]) - _SHOWN
+            _errors.print(f"… {more:,} more {kind}: rosterhub imports show {document['jobId']}")
+    if document["reason"]:
+        _errors.print(document["reason"], markup=False)
+
+
+def _language() -> Language:
+    name = os.environ.get("LC_ALL") or os.environ.get("LANG") or locale.getlocale()[0] or ""
+    return "ja" if name.lower().startswith("ja") else "en"

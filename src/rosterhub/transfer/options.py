@@ -1,0 +1,60 @@
+"""The options of an import as somebody gives them: form fields, query parameters, CLI options.
+
+An unknown option, or a value that it does not take, is an error that says what it takes.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from rosterhub.transfer.reader import ENCODINGS
+from rosterhub.transfer.records import Request
+
+MODES = ("merge", "bulk", "delta")
+_SOURCE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
+_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+NAMES = ("mode", "source", "encoding", "dryRun")
+
+
+class OptionError(ValueError):
+    """An option that we do not know, or a value that it does not take; the text says which."""
+
+
+def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise OptionError for the first of `given` that is not `known`."""
+    for name in given:
+        if name not in known:
+            raise OptionError(f"Unknown option {name[:40]!r}; known: {', '.join(known)}.")
+
+
+def request(
+    file_name: str, entity: str | None, given: Mapping[str, str], api_key: str | None
+) -> Request:
+    """What the options in `given` ask for.
+
+    Raises:
+        OptionError: an unknown option or value.
+    """
+    refuse_unknown(given, NAMES)
+    mode = given.get("mode")
+    if mode is not None and mode not in MODES:
+        raise OptionError(f"mode is one of {', '.join(MODES)}, not {mode[:40]!r}.")
+    if mode is not None and entity is None:
+        raise OptionError("A package's manifest states the mode of each file; leave mode out.")
+    source = given.get("source", "default")
+    if not _SOURCE.fullmatch(source):
+        raise OptionError("source is 1 to 64 of 0-9 A-Z a-z . _ - and begins with one of 0-9 A-z.")
+    encoding = given.get("encoding")
+    if encoding is not None and encoding.lower() not in ENCODINGS:
+        raise OptionError(f"encoding is one of {', '.join(ENCODINGS)}, not {encoding[:40]!r}.")
+    dry_run = given.get("dryRun", "false").lower()
+    if dry_run not in _BOOLEANS:
+        raise OptionError("dryRun is true or false.")
+    return Request(
+        file_name=file_name[:255],
+        entity=entity,
+        mode=mode,
+        source=source,
+        encoding=encoding and encoding.lower(),
+        dry_run=_BOOLEANS[dry_run],
+        api_key=api_key,
+    )
