@@ -80,12 +80,9 @@ def _manifest(profile: Profile, present: set[str]) -> str:
     rows += [("source.systemName", "RosterHub"), ("source.systemCode", "")]
     out = io.StringIO()
     out.write("propertyName,value" + _end(profile))
-    csv.writer(out, lineterminator=_end(profile), quoting=_quoting(profile)).writerows(rows)
+    quoting = csv.QUOTE_ALL if profile.japanese else csv.QUOTE_MINIMAL
+    csv.writer(out, lineterminator=_end(profile), quoting=quoting).writerows(rows)
     return out.getvalue()
-
-
-def _quoting(profile: Profile) -> int:
-    return csv.QUOTE_ALL if profile.japanese else csv.QUOTE_MINIMAL
 
 
 def _end(profile: Profile) -> str:

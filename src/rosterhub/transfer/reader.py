@@ -9,13 +9,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any
 
 from rosterhub.transfer.issues import Issue, RefusedError
 
 CELL_LIMIT = 131_072
 """The most characters one cell may hold."""
-_LINE_LIMIT = 1 << 22
+_LINE_LIMIT = 1 << 23
+_BOM = b"\xef\xbb\xbf"
 ENCODINGS = {"utf-8": "utf-8", "cp932": "cp932", "euc-jp": "euc_jp", "utf-16": "utf-16"}
 """What `--encoding` takes, and the codec it names."""
 
@@ -31,8 +32,7 @@ class CsvSource:
     encoding: str = "utf-8"
     issues: list[Issue] = field(default_factory=list[Issue])
     header: list[str] = field(default_factory=list[str])
-    _reader: Iterator[list[str]] | None = None
-    _lines: "_Lines | None" = None
+    _rows: Any = None
 
     def open(self) -> None:
         """Read the header.
@@ -40,18 +40,19 @@ class CsvSource:
         Raises:
             RefusedError: there is none, or the file is not CSV.
         """
-        if self.encoding == "utf-8" and self._skip_bom():
-            self.issues.append(Issue("bom", "warning", file=self.name, line=1))
-        text = io.TextIOWrapper(
-            self.stream, ENCODINGS[self.encoding], errors="surrogateescape", newline=""
-        )
-        self._lines = _Lines(text)
-        self._reader = csv.reader(self._lines, strict=True)
+        raw = io.BufferedReader(_Bounded(self.stream), 1 << 18)
         try:
-            row = next(self._reader)
+            if self.encoding == "utf-8" and raw.peek(3)[:3] == _BOM:
+                raw.read(3)
+                self.issues.append(Issue("bom", "warning", file=self.name, line=1))
+            text = io.TextIOWrapper(
+                raw, ENCODINGS[self.encoding], errors="surrogateescape", newline=""
+            )
+            self._rows = csv.reader(text, strict=True)
+            row: list[str] = next(self._rows)
         except StopIteration:
             raise RefusedError(Issue("file_empty", file=self.name)) from None
-        except (csv.Error, _LineTooLongError, *DAMAGED) as error:
+        except _BROKEN as error:
             raise RefusedError(self._broken(error, 1)) from error
         while row and not row[-1].strip():
             row.pop()
@@ -70,13 +71,11 @@ class CsvSource:
         A row with too many or too few cells becomes an issue. Where the form of the file breaks,
         an issue says so and the rows end.
         """
-        assert self._reader is not None
-        assert self._lines is not None
-        lines, width = self._lines, len(self.header)
-        begin = lines.count + 1
+        rows, width = self._rows, len(self.header)
+        begin = rows.line_num + 1
         try:
-            for row in self._reader:
-                line, begin = begin, lines.count + 1
+            for row in rows:
+                line, begin = begin, rows.line_num + 1
                 if len(row) != width:
                     if not row:
                         continue
@@ -88,61 +87,52 @@ class CsvSource:
                         continue
                     del row[width:]
                 yield line, row
-        except (csv.Error, _LineTooLongError, *DAMAGED) as error:
+        except _BROKEN as error:
             self.issues.append(self._broken(error, begin))
-
-    def _skip_bom(self) -> bool:
-        buffered = io.BufferedReader(self.stream, 1 << 18)  # type: ignore[arg-type]
-        self.stream = buffered
-        if buffered.peek(3)[:3] != b"\xef\xbb\xbf":
-            return False
-        buffered.read(3)
-        return True
 
     def _broken(self, error: Exception, begin: int) -> Issue:
         """The issue for what the csv module or the stream refused, in the row that begins there."""
-        assert self._lines is not None
         text = str(error)
-        spans = self._lines.count > begin
-        if isinstance(error, DAMAGED):
+        line: int = self._rows.line_num if self._rows else 1
+        if isinstance(error, _LineTooLongError):
+            return Issue("not_csv", file=self.name, line=begin, details={"value": text})
+        if not isinstance(error, csv.Error):
             return Issue("zip_invalid", file=self.name, line=begin, details={"value": text})
-        if "unexpected end of data" in text or (spans and "field limit" in text):
+        if "unexpected end of data" in text or (line > begin and "field limit" in text):
             return Issue("quote_unclosed", file=self.name, line=begin)
-        if isinstance(error, _LineTooLongError) or "field limit" in text:
+        if "field limit" in text:
             return Issue(
                 "cell_too_large", file=self.name, line=begin, details={"value": CELL_LIMIT}
             )
-        return Issue("quote_misplaced", file=self.name, line=self._lines.count)
+        return Issue("quote_misplaced", file=self.name, line=line)
 
 
 class _LineTooLongError(Exception):
     """A line without an end: no CSV file."""
 
 
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
-"""What reading a damaged zip member raises."""
+_BROKEN = (csv.Error, _LineTooLongError, zipfile.BadZipFile, zlib.error, EOFError)
+"""What reading raises: bad CSV, no CSV at all, a damaged zip member."""
 
 
-class _Lines:
-    """The lines of a text, each bounded, and how many there were so far."""
+class _Bounded(io.RawIOBase):
+    """A stream in which no line is longer than memory should hold."""
 
-    __slots__ = ("_text", "count")
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._since_line_end = 0
 
-    def __init__(self, text: io.TextIOWrapper) -> None:
-        self._text = text
-        self.count = 0
+    def readable(self) -> bool:
+        return True
 
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        line = self._text.readline(_LINE_LIMIT)
-        if not line:
-            raise StopIteration
-        self.count += 1
-        if len(line) == _LINE_LIMIT and line[-1] not in "\r\n":
-            raise _LineTooLongError
-        return line
+    def readinto(self, buffer: Any, /) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        end = data.rfind(b"\n")
+        self._since_line_end = len(data) - end if end >= 0 else self._since_line_end + len(data)
+        if self._since_line_end > _LINE_LIMIT:
+            raise _LineTooLongError(f"a line of more than {_LINE_LIMIT:,} bytes")
+        return len(data)
 
 
 def unreadable(cell: str) -> str | None:

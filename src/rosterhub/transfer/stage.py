@@ -114,7 +114,7 @@ def _copy(
             data = _plain(text, len(batch), len(positions))
             if data is None:
                 data = "\n".join(_escaped(batch, source, staged)).encode()
-            _look(text, staged)
+            _look(data, staged)
             if data:
                 copy.write(data)
                 copy.write(b"\n")
@@ -162,21 +162,19 @@ def _escaped(batch: Iterable[Row], source: CsvSource, staged: StagedFile) -> Ite
             yield f"{line}\t" + "\t".join(cells)
 
 
-def _look(text: str, staged: StagedFile) -> None:
-    """Note what the checks must look for: cheap here, one pass over the text in C."""
-    if "NULL" in text:
+def _look(data: bytes, staged: StagedFile) -> None:
+    """Note what the checks must look for: cheap here, a few passes over the bytes in C."""
+    if b"NULL" in data:
         staged.odd.add("NULL")
-    if "spaces" not in staged.odd and (
-        "\t " in text
-        or " \t" in text
-        or " \n" in text
-        or text.endswith(" ")
-        or "\u3000\t" in text
-        or "\t\u3000" in text
-        or "\u3000\n" in text
-        or text.endswith("\u3000")
-        or "\\" in text
-        or "\r" in text
-        or text.count("\t") != len(staged.columns.staged) * (text.count("\n") + 1)
-    ):
+    if "spaces" in staged.odd:
+        return
+    for space in (b" ", "\u3000".encode()):
+        if space in data and (
+            b"\t" + space in data
+            or space + b"\t" in data
+            or space + b"\n" in data
+            or data.endswith(space)
+        ):
+            staged.odd.add("spaces")
+    if b"\\" in data:
         staged.odd.add("spaces")
