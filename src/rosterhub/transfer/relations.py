@@ -15,8 +15,11 @@ from rosterhub.transfer.stage import Connection, StagedFile
 _INSERT = (
     "INSERT INTO import_issues (import_id, severity, file, line, column_name, code, details)"
     " SELECT %(id)s, %(severity)s, %(file)s, line, %(column)s, %(code)s, {details} FROM ({rows}) q"
-    " ORDER BY line"
+    " WHERE NOT EXISTS (SELECT FROM import_issues i WHERE i.import_id = %(id)s"
+    " AND i.severity = 'error' AND i.file = %(file)s AND i.line = q.line"
+    " AND i.column_name = %(column)s) ORDER BY line"
 )
+"""One error a cell is enough: what is badly formed leads nowhere either."""
 
 
 def check(connection: Connection, import_id: int, files: list[StagedFile], source: str) -> None:
