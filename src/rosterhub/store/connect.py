@@ -62,6 +62,26 @@ def _pool(url: str, size: int) -> Pool:
     )
 
 
+def small_pool(url: str, size: int = 2) -> Pool:
+    """A pool, not yet open, for what must never wait behind slow reads: it fails within a second
+    when there is no connection, and hands out none that is broken."""
+    return AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=size,
+        open=False,
+        timeout=1,
+        reconnect_timeout=60,
+        check=AsyncConnectionPool.check_connection,
+        kwargs={
+            "autocommit": True,
+            "application_name": "rosterhub",
+            "connect_timeout": 5,
+            **_KEEPALIVE,
+        },
+    )
+
+
 def connect(url: str, name: str = "rosterhub") -> psycopg.Connection[TupleRow]:
     """One synchronous connection in autocommit mode, for the CLI and the worker.
 

@@ -1,0 +1,100 @@
+"""The ASGI app of the API: `create_app` puts the routes, the frame and what they share together."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+import rosterhub
+from rosterhub.access.audit import Audit
+from rosterhub.access.callers import KeyRing
+from rosterhub.api import errors, exports, health, imports
+from rosterhub.api.hub import Hub
+from rosterhub.api.middleware import Frame
+from rosterhub.settings import Settings, settings
+from rosterhub.store.connect import pools, small_pool
+
+_log = structlog.get_logger("rosterhub.api")
+_REDIS_SECONDS = 0.5
+
+_DOCS = """<!doctype html><html lang="en"><meta charset="utf-8"><title>RosterHub API</title>
+<h1>RosterHub API</h1><p><a href="/openapi.json">OpenAPI document</a></p></html>"""
+
+
+def create_app(config: Settings | None = None) -> FastAPI:
+    """The app for uvicorn (`factory=True`); opens nothing before it starts."""
+    config = config or settings()
+    app = FastAPI(
+        title="RosterHub",
+        version=rosterhub.__version__,
+        lifespan=lambda app: _lifespan(app, config),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    errors.install(app)
+    _mount(app)
+    app.add_middleware(Frame, record=lambda entry: app.state.hub.audit.add(entry))
+    return app
+
+
+def _mount(app: FastAPI) -> None:
+    app.include_router(health.router)
+    app.add_api_route("/docs", _docs, include_in_schema=False)
+    app.include_router(imports.router)
+    app.include_router(exports.router)
+    try:
+        from rosterhub.api import oneroster
+
+        # Before the others: they are the many, and a plain route is found by position.
+        app.router.routes[:0] = oneroster.routes()
+    except ImportError:
+        pass
+
+
+async def _docs(request: Request) -> HTMLResponse:
+    return HTMLResponse(_DOCS)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
+    own = pools(config)
+    # Keys and the audit log have connections of their own: slow exports must not hold them up.
+    house = small_pool(config.write_url)
+    replica = None if config.read_url == config.write_url else small_pool(config.read_url)
+    redis = _redis(config)
+    audit = Audit(house)
+    app.state.hub = Hub(config, own, KeyRing(house, replica), audit, redis)
+    await own.open()
+    await house.open(wait=False)
+    if replica:
+        await replica.open(wait=False)
+    audit.start()
+    try:
+        yield
+    finally:
+        await audit.close()
+        await house.close()
+        if replica:
+            await replica.close()
+        await own.close()
+        if redis:
+            await redis.aclose()
+
+
+def _redis(config: Settings) -> Redis | None:
+    if not config.redis_url:
+        return None
+    return Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+        config.redis_url,
+        password=config.redis_password.get_secret_value() or None,
+        socket_timeout=_REDIS_SECONDS,
+        socket_connect_timeout=_REDIS_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )

@@ -1,0 +1,164 @@
+"""Errors as the API answers them: the imsx body of OneRoster (spec/rest.md, "Error body").
+
+Whatever goes wrong is rendered here, so that no stack trace, SQL or path of ours ever leaves.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+import psycopg.errors
+import structlog
+from fastapi.exceptions import RequestValidationError
+from psycopg_pool import PoolClosed
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
+
+from rosterhub.transfer.options import OptionError
+
+V1P1 = "/ims/oneroster/v1p1/"
+"""Paths below this get the error body of OneRoster 1.1."""
+
+_log = structlog.get_logger("rosterhub.api")
+
+_MINOR = {
+    401: "unauthorisedrequest",
+    403: "forbidden",
+    404: "unknownobject",
+    405: "unsupported",
+    429: "server_busy",
+    501: "unsupported",
+    503: "server_busy",
+}
+_DESCRIPTION = {
+    404: "There is nothing at this path.",
+    405: "This path does not take this method; the Allow header says which it takes.",
+}
+_BUSY = "The server cannot reach its database just now. Try again in a few seconds."
+_UNEXPECTED = "Something went wrong inside the server. Tell its operator the request id {}."
+
+
+class ApiError(Exception):
+    """A refusal: `status` over HTTP, `minor` a codeMinor of spec/rest.md, `description` for people.
+
+    Raised anywhere in the API; `headers` go out with the answer.
+    """
+
+    def __init__(
+        self, status: int, minor: str, description: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(description)
+        self.status = status
+        self.minor = minor
+        self.description = description
+        self.headers = dict(headers or {})
+
+
+def body(path: str, minor: str, description: str) -> dict[str, Any]:
+    """The error body that the version of OneRoster served at `path` wants."""
+    if path.startswith(V1P1):
+        info = {
+            "imsx_codeMajor": "failure",
+            "imsx_severity": "error",
+            "imsx_codeMinor": minor,
+            "imsx_description": description,
+        }
+        return {"statusInfoSet": [info]}
+    field = {
+        "imsx_codeMinorFieldName": "TargetEndSystem",
+        "imsx_codeMinorFieldValue": minor,
+    }
+    return {
+        "imsx_codeMajor": "failure",
+        "imsx_severity": "error",
+        "imsx_description": description,
+        "imsx_CodeMinor": {"imsx_codeMinorField": [field]},
+    }
+
+
+def response(scope: Scope, error: ApiError) -> Response:
+    """`error` as the answer to the request of `scope`."""
+    text = json.dumps(body(scope["path"], error.minor, error.description), ensure_ascii=False)
+    return Response(text.encode("utf-8", "replace"), error.status, error.headers, _JSON)
+
+
+_JSON = "application/json"
+
+
+def unexpected(scope: Scope) -> Response:
+    """The answer when our own code failed: 500 with the request id and nothing of the inside."""
+    text = _UNEXPECTED.format(scope["audit"].request_id)
+    return response(scope, ApiError(500, "internal_server_error", text))
+
+
+def install(app: Starlette) -> None:
+    """Have `app` render every error by this module."""
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ApiError)
+        return response(request.scope, error)
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = _allowed(app, request.scope)
+        return response(request.scope, _of_status(error.status_code, error.detail, headers))
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return response(request.scope, ApiError(400, "invaliddata", _places(error)))
+
+    async def option(request: Request, error: Exception) -> Response:
+        return response(request.scope, ApiError(400, "invaliddata", str(error)))
+
+    async def database(request: Request, error: Exception) -> Response:
+        _log.warning("database away", error=type(error).__name__, sqlstate=_sqlstate(error))
+        return response(request.scope, ApiError(503, "server_busy", _BUSY, {"Retry-After": "5"}))
+
+    handlers: dict[type[Exception], Any] = {
+        ApiError: refused,
+        HTTPException: http,
+        RequestValidationError: invalid,
+        OptionError: option,
+        # A primary that has become a replica refuses writes until the URL points elsewhere.
+        psycopg.errors.ReadOnlySqlTransaction: database,
+        psycopg.OperationalError: database,
+        psycopg.InterfaceError: database,
+        PoolClosed: database,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
+
+
+def _of_status(status: int, detail: str, headers: dict[str, str]) -> ApiError:
+    minor = _MINOR.get(status, "invaliddata" if status < 500 else "internal_server_error")
+    return ApiError(status, minor, _DESCRIPTION.get(status, detail), headers)
+
+
+def _allowed(app: Starlette, scope: Scope) -> str:
+    """Every method that some route takes at this path, not only those of the first that fits."""
+    known = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+    return ", ".join(m for m in known if _takes(app, {**scope, "method": m}))
+
+
+def _takes(app: Starlette, scope: Scope) -> bool:
+    return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
+
+
+def _places(error: RequestValidationError) -> str:
+    """Where the request is wrong and how; never the value, which may be somebody's data."""
+    problems = (
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        for problem in error.errors()
+    )
+    return "; ".join(problems)
+
+
+def _sqlstate(error: Exception) -> str | None:
+    return error.sqlstate if isinstance(error, psycopg.Error) else None

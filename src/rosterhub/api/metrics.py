@@ -1,0 +1,68 @@
+"""Requests in numbers, for Prometheus at `/metrics` (docs/health.md).
+
+Several API processes on a machine share their numbers through the files of
+`PROMETHEUS_MULTIPROC_DIR`, which has to be set before a process starts.
+"""
+
+import os
+from functools import lru_cache
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.requests import Request
+from starlette.responses import Response
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_requests = Counter(
+    "rosterhub_requests", "Requests answered.", ("endpoint", "method", "status"), registry=REGISTRY
+)
+_seconds = Histogram(
+    "rosterhub_request_seconds",
+    "How long requests took.",
+    ("endpoint", "method"),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=REGISTRY,
+)
+audit_queued = Gauge(
+    "rosterhub_audit_queued",
+    "Audit entries not written yet.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+audit_dropped = Gauge(
+    "rosterhub_audit_dropped",
+    "Audit entries given up since the start, because the database was away too long.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+
+
+def observe(endpoint: str, method: str, status: int, seconds: float) -> None:
+    """Count one request; `endpoint` is a route's template, so there are few."""
+    count, duration = _series(endpoint, method if method in _METHODS else "OTHER", status)
+    count.inc()
+    duration.observe(seconds)
+
+
+# Looking up a labelled series costs more than counting in it.
+@lru_cache(4096)
+def _series(endpoint: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    return _requests.labels(endpoint, method, status), _seconds.labels(endpoint, method)
+
+
+async def metrics(request: Request) -> Response:
+    """The numbers of all processes of this machine, in Prometheus' text format."""
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

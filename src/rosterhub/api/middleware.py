@@ -1,0 +1,89 @@
+"""The frame round every request: request id, audit entry, metrics, and the last catch of errors.
+
+Pure ASGI and on the path of every request, so it does the least it can.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rosterhub.access.audit import Entry, storable
+from rosterhub.api import errors, metrics
+
+UNKNOWN = "(unknown)"
+"""What the audit log calls a path that no route takes."""
+
+_GIVEN_ID = re.compile(rb"[0-9A-Za-z][0-9A-Za-z._:-]{0,63}")
+_GONE = 499
+"""The status we note when the client went away before its answer was complete (as nginx does)."""
+
+_log = structlog.get_logger("rosterhub.api")
+
+
+class Frame:
+    """`record` takes the finished entry of each request."""
+
+    def __init__(self, app: ASGIApp, record: Callable[[Entry], None]) -> None:
+        self._app = app
+        self._record = record
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request and record it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        request_id = _request_id(scope)
+        client = scope["client"]
+        entry = Entry(
+            time.time(),
+            scope["method"][:20],
+            storable(scope["path"]),
+            client[0] if client else None,
+            request_id.decode(),
+        )
+        scope["audit"] = entry
+        structlog.contextvars.bind_contextvars(request_id=entry.request_id)
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                entry.response_status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except OSError:
+            # Starlette's way to say that the client went away while we were sending.
+            if not entry.response_status:
+                raise
+            entry.response_status = _GONE
+        except Exception:
+            _log.exception("request failed", endpoint=_endpoint(scope), method=entry.method)
+            if entry.response_status:
+                entry.response_status = 500
+                raise
+            await errors.unexpected(scope)(scope, receive, send_with_id)
+        finally:
+            seconds = time.perf_counter() - begun
+            entry.response_time_ms = seconds * 1000
+            entry.endpoint = _endpoint(scope)
+            entry.response_status = entry.response_status or _GONE
+            metrics.observe(entry.endpoint, entry.method, entry.response_status, seconds)
+            self._record(entry)
+
+
+def _request_id(scope: Scope) -> bytes:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _GIVEN_ID.fullmatch(value):
+            return value
+    return os.urandom(16).hex().encode()
+
+
+def _endpoint(scope: Scope) -> str:
+    route = scope.get("route")
+    return getattr(route, "path", UNKNOWN)
