@@ -245,7 +245,7 @@ class _Run:
             **counts,
         )
         self.connection.execute(
-            "UPDATE imports SET finished_at = now() WHERE id = %s", [self.job.id]
+            "UPDATE imports SET finished_at = clock_timestamp() WHERE id = %s", [self.job.id]
         )
 
 

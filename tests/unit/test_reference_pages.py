@@ -1,0 +1,36 @@
+"""The pages that derive from the code say what the code says."""
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+from scripts.make_docs import PAGES, REFERENCE
+
+from rosterhub.transfer import issues
+
+SOURCES = Path(issues.__file__).parent
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_reference_pages_are_up_to_date(name: str) -> None:
+    assert (REFERENCE / name).read_text("utf-8") == PAGES[name](), "run: make docs"
+
+
+def test_every_code_that_is_used_has_its_sentences() -> None:
+    used: set[str] = set()
+    for path in SOURCES.glob("*.py"):
+        text = path.read_text("utf-8")
+        used |= set(re.findall(r'(?:Issue|Rule|write|_about|_bad_value)\(\s*"([a-z_]+)"', text))
+    assert used
+    assert used <= set(issues.CODES)
+
+
+@pytest.mark.parametrize("code", issues.CODES)
+def test_both_languages_speak_of_the_same_things(code: str) -> None:
+    text = issues.CODES[code]
+    names = [
+        {name for _, name, _, _ in string.Formatter().parse(one) if name}
+        for one in (text.en, text.ja)
+    ]
+    assert names[0] == names[1]
