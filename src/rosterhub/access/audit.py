@@ -10,8 +10,8 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import psycopg
 import structlog
+from prometheus_client import Counter, Gauge
 
 from rosterhub.store.connect import Pool
 
@@ -25,7 +25,7 @@ CAPACITY = 100_000
 """Entries kept while the database is away; after that the oldest go."""
 
 _RETRY_SECONDS = 1.0
-_LAST_CHANCE_SECONDS = 10.0
+_LAST_CHANCE_SECONDS = 5.0
 """How long a stopping process tries to write what is left."""
 
 _LONGEST_TEXT = 2_000
@@ -35,6 +35,10 @@ COPY audit_logs (created_at, api_key, endpoint, method, path, response_time_ms, 
                  client_address, request_id, records) FROM STDIN
 """
 
+_queued = Gauge(
+    "rosterhub_audit_queued", "Audit entries not written yet.", multiprocess_mode="livesum"
+)
+_dropped = Counter("rosterhub_audit_dropped", "Audit entries given up, as the database was away.")
 _log = structlog.get_logger("rosterhub.audit")
 
 
@@ -105,15 +109,18 @@ class Audit:
                 self._full.clear()
             try:
                 await self._write()
-            except psycopg.Error as error:
+            # Whatever it was, the entries are still there and the next round tries again.
+            except Exception as error:
                 _log.warning(
                     "audit log waits for the database",
                     error=type(error).__name__,
                     entries=len(self._queue),
                 )
                 await asyncio.sleep(_RETRY_SECONDS)
+            _queued.set(len(self._queue))
             if self.dropped > reported:
                 _log.error("audit entries dropped", entries=self.dropped - reported)
+                _dropped.inc(self.dropped - reported)
                 reported = self.dropped
 
     async def _write(self) -> None:

@@ -1,8 +1,10 @@
 """The ASGI app of the API: `create_app` puts the routes, the frame and what they share together."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import psycopg
 import structlog
 from fastapi import FastAPI
 from redis.asyncio import Redis
@@ -15,10 +17,11 @@ import rosterhub
 from rosterhub.access.audit import Audit
 from rosterhub.access.callers import KeyRing
 from rosterhub.api import errors, exports, health, imports
+from rosterhub.api.checks import Checks
 from rosterhub.api.hub import Hub
 from rosterhub.api.middleware import Frame
 from rosterhub.settings import Settings, settings
-from rosterhub.store.connect import pools, small_pool
+from rosterhub.store.connect import Pool, pools, small_pool
 
 _log = structlog.get_logger("rosterhub.api")
 _REDIS_SECONDS = 0.5
@@ -70,15 +73,17 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
     replica = None if config.read_url == config.write_url else small_pool(config.read_url)
     redis = _redis(config)
     audit = Audit(house)
-    app.state.hub = Hub(config, own, KeyRing(house, replica), audit, redis)
+    app.state.hub = Hub(config, own, KeyRing(house, replica), audit, redis, Checks(config, redis))
     await own.open()
     await house.open(wait=False)
     if replica:
         await replica.open(wait=False)
     audit.start()
+    partitions = asyncio.create_task(_ensure_partitions(house))
     try:
         yield
     finally:
+        partitions.cancel()
         await audit.close()
         await house.close()
         if replica:
@@ -86,6 +91,15 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
         await own.close()
         if redis:
             await redis.aclose()
+
+
+async def _ensure_partitions(pool: Pool) -> None:
+    try:
+        async with pool.connection() as connection:
+            await connection.execute("SELECT ensure_audit_partitions(2)")
+    # Nothing is lost: the default partition takes the rows, and the worker tries every hour.
+    except psycopg.Error as error:
+        _log.warning("audit partitions not made", error=type(error).__name__)
 
 
 def _redis(config: Settings) -> Redis | None:

@@ -11,7 +11,6 @@ import psycopg
 import psycopg.errors
 import structlog
 from fastapi.exceptions import RequestValidationError
-from psycopg_pool import PoolClosed
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -130,7 +129,6 @@ def install(app: Starlette) -> None:
         psycopg.errors.ReadOnlySqlTransaction: database,
         psycopg.OperationalError: database,
         psycopg.InterfaceError: database,
-        PoolClosed: database,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)

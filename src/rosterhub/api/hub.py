@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from rosterhub.access.audit import Audit
 from rosterhub.access.callers import Caller, KeyRing
+from rosterhub.api.checks import Checks
 from rosterhub.api.errors import ApiError
 from rosterhub.settings import Settings
 from rosterhub.store.connect import Pools
@@ -25,6 +26,7 @@ class Hub:
     keys: KeyRing
     audit: Audit
     redis: Redis | None
+    checks: Checks
 
 
 def hub(request: Request) -> Hub:

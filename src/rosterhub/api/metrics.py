@@ -12,37 +12,24 @@ from prometheus_client import (
     REGISTRY,
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
+    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.requests import Request
 from starlette.responses import Response
 
+disable_created_metrics()
+
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-_requests = Counter(
-    "rosterhub_requests", "Requests answered.", ("endpoint", "method", "status"), registry=REGISTRY
-)
+_requests = Counter("rosterhub_requests", "Requests answered.", ("endpoint", "method", "status"))
 _seconds = Histogram(
     "rosterhub_request_seconds",
     "How long requests took.",
     ("endpoint", "method"),
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-    registry=REGISTRY,
-)
-audit_queued = Gauge(
-    "rosterhub_audit_queued",
-    "Audit entries not written yet.",
-    multiprocess_mode="livesum",
-    registry=REGISTRY,
-)
-audit_dropped = Gauge(
-    "rosterhub_audit_dropped",
-    "Audit entries given up since the start, because the database was away too long.",
-    multiprocess_mode="livesum",
-    registry=REGISTRY,
 )
 
 

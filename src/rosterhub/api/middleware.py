@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rosterhub.access.audit import Entry, storable
@@ -38,7 +39,7 @@ class Frame:
             return
         begun = time.perf_counter()
         request_id = _request_id(scope)
-        client = scope["client"]
+        client = scope.get("client")
         entry = Entry(
             time.time(),
             scope["method"][:20],
@@ -57,10 +58,7 @@ class Frame:
 
         try:
             await self._app(scope, receive, send_with_id)
-        except OSError:
-            # Starlette's way to say that the client went away while we were sending.
-            if not entry.response_status:
-                raise
+        except ClientDisconnect:
             entry.response_status = _GONE
         except Exception:
             _log.exception("request failed", endpoint=_endpoint(scope), method=entry.method)
@@ -75,6 +73,13 @@ class Frame:
             entry.response_status = entry.response_status or _GONE
             metrics.observe(entry.endpoint, entry.method, entry.response_status, seconds)
             self._record(entry)
+            _log.info(
+                "request",
+                method=entry.method,
+                endpoint=entry.endpoint,
+                status=entry.response_status,
+                ms=round(entry.response_time_ms, 1),
+            )
 
 
 def _request_id(scope: Scope) -> bytes:
