@@ -1,0 +1,1 @@
+"""What the repository needs besides the product: pages made from the code."""

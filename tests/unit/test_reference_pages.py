@@ -5,9 +5,9 @@ import string
 from pathlib import Path
 
 import pytest
-from scripts.make_docs import PAGES, REFERENCE
 
 from rosterhub.transfer import issues
+from scripts.make_docs import PAGES, REFERENCE
 
 SOURCES = Path(issues.__file__).parent
 
