@@ -33,7 +33,6 @@ def apply(
     ordered = sorted(plans, key=lambda p: p.file.entity.name == "users")
     connection.execute("SET LOCAL enable_seqscan = off")
     connection.execute("SET LOCAL enable_hashjoin = off")
-    connection.execute("SET LOCAL enable_mergejoin = off")
     for plan in ordered:
         _delete_gone(connection, plan, batch, progress)
     for plan in ordered:
@@ -103,6 +102,10 @@ def _write(
             progress(connection.execute(statement, parameters, prepare=True).rowcount)
 
 
+_BOUNDS = "p.line BETWEEN %(first)s AND %(last)s AND s.line BETWEEN %(first)s AND %(last)s"
+"""Stated for both tables, so that both are read by a range of their index."""
+
+
 def _rows(plan: Plan) -> str:
     return f"{plan.file.table} s JOIN {plan.table} p USING (line)"
 
@@ -119,7 +122,7 @@ def _update(plan: Plan) -> str:
     sets.append("source_system = %(source)s")
     return (
         f"UPDATE {file.entity.table} t SET {', '.join(sets)} FROM {_rows(plan)}"
-        " WHERE p.line BETWEEN %(first)s AND %(last)s"
+        f" WHERE {_BOUNDS}"
         f" AND p.action IN ('{UPDATE}', '{DELETE}') AND t.sourced_id = s.sourced_id"
     )
 
@@ -127,7 +130,7 @@ def _update(plan: Plan) -> str:
 def _own(plan: Plan) -> str:
     return (
         f"UPDATE {plan.file.entity.table} t SET source_system = %(source)s FROM {_rows(plan)}"
-        f" WHERE p.line BETWEEN %(first)s AND %(last)s AND p.action = '{OWN}'"
+        f" WHERE {_BOUNDS} AND p.action = '{OWN}'"
         " AND t.sourced_id = s.sourced_id"
     )
 
@@ -145,7 +148,7 @@ def _insert(plan: Plan) -> str:
     return (
         f"INSERT INTO {file.entity.table} ({columns})"
         f" SELECT {', '.join(v for _, v in values)} FROM {_rows(plan)}"
-        f" WHERE p.line BETWEEN %(first)s AND %(last)s AND p.action = '{CREATE}' ORDER BY s.line"
+        f" WHERE {_BOUNDS} AND p.action = '{CREATE}' ORDER BY s.line"
     )
 
 

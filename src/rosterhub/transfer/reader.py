@@ -111,8 +111,9 @@ class _LineTooLongError(Exception):
     """A line without an end: no CSV file."""
 
 
-_BROKEN = (csv.Error, _LineTooLongError, zipfile.BadZipFile, zlib.error, EOFError)
-"""What reading raises: bad CSV, no CSV at all, a damaged zip member."""
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
+"""What reading a damaged zip member raises."""
+_BROKEN = (csv.Error, _LineTooLongError, *DAMAGED)
 
 
 class _Bounded(io.RawIOBase):

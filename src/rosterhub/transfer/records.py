@@ -141,7 +141,9 @@ def fail(connection: Connection, import_id: int, issue: Issue, **columns: Any) -
     """End the import as failed, for the reason `issue`."""
     reason = {"code": issue.code, "details": dict(issue.details)}
     update(connection, import_id, state="failed", reason=reason, **columns)
-    connection.execute("UPDATE imports SET finished_at = clock_timestamp() WHERE id = %s", [import_id])
+    connection.execute(
+        "UPDATE imports SET finished_at = clock_timestamp() WHERE id = %s", [import_id]
+    )
 
 
 def add_issues(connection: Connection, import_id: int, issues: list[Issue]) -> None:

@@ -63,18 +63,23 @@ class _Checks:
         self.source = source
 
     def write(self, code: str, column: str, rows: str, details: str, **more: object) -> None:
-        severity = more.pop("severity", "error")
-        self.connection.execute(
-            compiled(_INSERT.format(details=details, rows=rows)),
-            {
-                "id": self.import_id,
-                "severity": severity,
-                "file": self.file.name,
-                "column": column,
-                "code": code,
-                **more,
-            },
-        )
+        """Write an issue for each of `rows` (line, and what `details` needs)."""
+        parameters = {
+            "id": self.import_id,
+            "severity": more.pop("severity", "error"),
+            "file": self.file.name,
+            "column": column,
+            "code": code,
+            **more,
+        }
+        # A plain SELECT first: PostgreSQL runs that in parallel, and mostly there is nothing.
+        found = self.connection.execute(
+            compiled(f"SELECT count(*) FROM ({rows}) q"), parameters
+        ).fetchone()
+        if found and found[0]:
+            self.connection.execute(
+                compiled(_INSERT.format(details=details, rows=rows)), parameters
+            )
 
     def duplicates(self) -> None:
         """One sourcedId on two lines: an issue for each but the first, which it names."""
