@@ -187,8 +187,8 @@ def _form(column: StagedColumn, field: Field, cell: str) -> list[Rule]:
         code, pattern = form
         return [Rule(code, "error", column, f"{cell} !~ '{pattern}'")]
     match field.kind:
-        case Kind.GUID:
-            return [_guid(column, cell, field.many)]
+        case Kind.GUID if not field.reference:
+            return [Rule("guid_invalid", "error", column, relations.malformed(cell))]
         case Kind.BOOLEAN:
             return [Rule("boolean_invalid", "error", column, f"{cell} NOT IN ('true', 'false')")]
         case Kind.DATETIME:
@@ -216,17 +216,6 @@ _FORMS = {
     Kind.USER_IDS: ("user_ids_invalid", values.PAIRS),
     Kind.SCALE_VALUES: ("scale_values_invalid", values.PAIRS),
 }
-
-
-def _guid(column: StagedColumn, cell: str, many: bool) -> Rule:
-    comma = "," if many else ""
-    bad = f"{cell} ~ '[^{comma}{values.GUID_CHARACTERS}]'"
-    if many:
-        longest = f"(SELECT max(length(e)) FROM unnest(string_to_array({cell}, ',')) e)"
-        long = f"length({cell}) > {values.GUID_MAX_LENGTH} AND {longest} > {values.GUID_MAX_LENGTH}"
-    else:
-        long = f"length({cell}) > {values.GUID_MAX_LENGTH}"
-    return Rule("guid_invalid", "error", column, f"({bad} OR {long})")
 
 
 def _enumeration(column: StagedColumn, enumeration: Enumeration, cell: str, many: bool) -> Rule:

@@ -6,7 +6,7 @@ All of it is anti-joins and groupings over the staging tables (spec/csv.md, "Bul
 from psycopg.types.json import Jsonb
 
 from rosterhub.model.entities import ENTITIES
-from rosterhub.model.values import NUMBER
+from rosterhub.model.values import GUID_CHARACTERS, GUID_MAX_LENGTH, NUMBER
 from rosterhub.store.connect import compiled
 from rosterhub.store.schema import LIVE
 from rosterhub.transfer.columns import StagedColumn
@@ -14,7 +14,7 @@ from rosterhub.transfer.stage import Connection, StagedFile
 
 _INSERT = (
     "INSERT INTO import_issues (import_id, severity, file, line, column_name, code, details)"
-    " SELECT %(id)s, %(severity)s, %(file)s, line, %(column)s, %(code)s, {details} FROM ({rows}) q"
+    " SELECT %(id)s, %(severity)s, %(file)s, line, %(column)s, {code}, {details} FROM ({rows}) q"
     " WHERE NOT EXISTS (SELECT FROM import_issues i WHERE i.import_id = %(id)s"
     " AND i.severity = 'error' AND i.file = %(file)s AND i.line = q.line"
     " AND i.column_name = %(column)s) ORDER BY line"
@@ -45,6 +45,13 @@ def live(file: StagedFile, alias: str = "s") -> str:
     return f"{alias}.status IS DISTINCT FROM 'tobedeleted'" if file.has("status") else "true"
 
 
+def malformed(cell: str) -> str:
+    """The predicate: a value is no sourcedId (spec/csv.md, "Value forms")."""
+    return (
+        f"({cell} ~ '[^{GUID_CHARACTERS}]' OR length({cell}) NOT BETWEEN 1 AND {GUID_MAX_LENGTH})"
+    )
+
+
 class _Checks:
     """The checks of one file, with what each of them needs."""
 
@@ -63,7 +70,10 @@ class _Checks:
         self.source = source
 
     def write(self, code: str, column: str, rows: str, details: str, **more: object) -> None:
-        """Write an issue for each of `rows` (line, and what `details` needs)."""
+        """Write an issue for each of `rows` (line, and what `details` needs); `code` may be a
+        column of theirs, named `q.…`.
+        """
+        code_sql = code if code.startswith("q.") else "%(code)s"
         parameters = {
             "id": self.import_id,
             "severity": more.pop("severity", "error"),
@@ -78,7 +88,7 @@ class _Checks:
         ).fetchone()
         if found and found[0]:
             self.connection.execute(
-                compiled(_INSERT.format(details=details, rows=rows)), parameters
+                compiled(_INSERT.format(code=code_sql, details=details, rows=rows)), parameters
             )
 
     def duplicates(self) -> None:
@@ -128,24 +138,25 @@ class _Checks:
         self.write(code, column.csv, rows, details, source=self.source)
 
     def reference(self, column: StagedColumn, target: str) -> None:
-        """A reference must lead to a record of the package or one held."""
+        """A reference must lead to a record of the package or one held.
+
+        Its form is looked at only where it does not: what leads to a record is well formed.
+        """
         cell = f's."{column.sql}"'
-        given = f"{cell} IS NOT NULL AND {live(self.file)}"
+        values, value = "", cell
         if column.field.many:
-            source = (
-                f"(SELECT DISTINCT s.line, e.value FROM {self.file.table} s,"
-                f" unnest(string_to_array({cell}, ',')) AS e(value) WHERE {given}) r"
-            )
-        else:
-            source = f"(SELECT s.line, {cell} AS value FROM {self.file.table} s WHERE {given}) r"
-        held = ENTITIES[target].table
+            values, value = f", unnest(string_to_array({cell}, ',')) AS e(value)", "e.value"
+        distinct = "DISTINCT " if column.field.many else ""
+        bad = malformed(value)
         rows = (
-            f"SELECT r.line, r.value FROM {source}"
-            f" WHERE NOT EXISTS (SELECT FROM {held} t WHERE t.sourced_id = r.value)"
+            f"SELECT {distinct}s.line, {value} AS value,"
+            f" CASE WHEN {bad} THEN 'guid_invalid' ELSE 'reference_unknown' END AS code"
+            f" FROM {self.file.table} s{values} WHERE {value} IS NOT NULL AND {live(self.file)}"
+            f" AND NOT EXISTS (SELECT FROM {ENTITIES[target].table} t WHERE t.sourced_id = {value})"
         )
         if target in self.staged:
             table = self.staged[target].table
-            rows += f" AND NOT EXISTS (SELECT FROM {table} t WHERE t.sourced_id = r.value)"
+            rows += f" AND NOT EXISTS (SELECT FROM {table} t WHERE t.sourced_id = {value})"
         if column.field.metadata_key:
             rows = f"SELECT min(line) AS line, min(value) AS value, count(*) AS n FROM ({rows}) u"
             rows = f"SELECT * FROM ({rows}) w WHERE n > 0"
@@ -154,7 +165,7 @@ class _Checks:
             return
         details = "jsonb_build_object('value', left(value, 100)) || %(more)s"
         more = Jsonb({"target": ENTITIES[target].file})
-        self.write("reference_unknown", column.csv, rows, details, more=more)
+        self.write("q.code", column.csv, rows, details, more=more)
 
     def identity(self) -> None:
         """demographics are of the user with the same sourcedId."""
