@@ -1,5 +1,6 @@
 """Every setting, read from the environment (docs/settings.md); nothing else reads it."""
 
+import json
 import os
 from functools import cache
 from pathlib import Path
@@ -7,6 +8,9 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CONNECTION_FILE = "connection.json"
+"""In ROSTERHUB_DATA: how to reach the embedded servers, for whoever may read the folder."""
 
 NO_DATABASE = (
     "DATABASE_URL is not set. Set it to a PostgreSQL URL "
@@ -86,5 +90,16 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """The settings of this process, read once."""
-    return Settings()  # type: ignore[call-arg]
+    """The settings of this process, read once.
+
+    Where no database is named, the embedded one of ROSTERHUB_DATA is meant, if it was ever set up.
+    """
+    found = Settings()  # type: ignore[call-arg]
+    if found.database_url or found.database_write_url:
+        return found
+    try:
+        memory = json.loads((found.rosterhub_data / CONNECTION_FILE).read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return found
+    redis = found.redis_url or memory["redis_url"]
+    return found.model_copy(update={"database_url": memory["database_url"], "redis_url": redis})
