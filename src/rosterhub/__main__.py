@@ -1,0 +1,5 @@
+"""`python -m rosterhub`."""
+
+from rosterhub.cli import main
+
+main()

@@ -1,0 +1,50 @@
+"""The command `rosterhub` (design: Names to keep).
+
+Exit codes: 0 done, 1 refused or failed with the reason on standard error, 2 wrong usage.
+"""
+
+import sys
+from typing import Annotated
+
+import psycopg
+import typer
+
+import rosterhub
+from rosterhub.cli import audit, export, imports, keys
+
+app = typer.Typer(
+    name="rosterhub",
+    help="The roster hub of a board of education.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("import")(imports.import_)
+app.command("export")(export.export)
+app.add_typer(imports.app, name="imports")
+app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"rosterhub {rosterhub.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(  # pyright: ignore[reportUnusedFunction]
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command; what an operator can act on becomes one line on standard error."""
+    try:
+        app()
+    except (RuntimeError, OSError, psycopg.OperationalError) as error:
+        sys.stderr.write(f"rosterhub: {str(error).strip()}\n")
+        sys.exit(1)
