@@ -20,6 +20,7 @@ from rosterhub.api import errors, exports, health, imports
 from rosterhub.api.checks import Checks
 from rosterhub.api.hub import Hub
 from rosterhub.api.middleware import Frame
+from rosterhub.api.routing import PlainRoutes
 from rosterhub.settings import Settings, settings
 from rosterhub.store.connect import Pool, pools, small_pool
 
@@ -56,7 +57,7 @@ def _mount(app: FastAPI) -> None:
         from rosterhub.api import oneroster
 
         # Before the others: they are the many, and a plain route is found by position.
-        app.router.routes[:0] = oneroster.routes()
+        app.router.routes.insert(0, PlainRoutes(oneroster.routes()))
     except ImportError:
         pass
 

@@ -15,6 +15,10 @@ Pool = AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]
 
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
+_RECONNECT_SECONDS = 0
+"""A pool does not try to reconnect by itself, with ever longer pauses: whoever asks it for a
+connection makes it try, so that it is back as soon as the database is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pools:
@@ -52,7 +56,7 @@ def _pool(url: str, size: int) -> Pool:
         max_size=size,
         open=False,
         timeout=5,
-        reconnect_timeout=60,
+        reconnect_timeout=_RECONNECT_SECONDS,
         kwargs={
             "autocommit": True,
             "application_name": "rosterhub",
@@ -71,7 +75,7 @@ def small_pool(url: str, size: int = 2) -> Pool:
         max_size=size,
         open=False,
         timeout=1,
-        reconnect_timeout=60,
+        reconnect_timeout=_RECONNECT_SECONDS,
         check=AsyncConnectionPool.check_connection,
         kwargs={
             "autocommit": True,
@@ -88,8 +92,14 @@ def connect(url: str, name: str = "rosterhub") -> psycopg.Connection[TupleRow]:
     Raises:
         psycopg.OperationalError: the database cannot be reached.
     """
-    return psycopg.connect(
-        url, autocommit=True, application_name=name, connect_timeout=5, **_KEEPALIVE
+    return psycopg.Connection[TupleRow].connect(
+        url,
+        autocommit=True,
+        application_name=name,
+        connect_timeout=5,
+        keepalives_idle=30,
+        keepalives_interval=10,
+        keepalives_count=3,
     )
 
 

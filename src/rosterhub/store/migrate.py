@@ -1,9 +1,9 @@
-"""Bring the schema to a revision, and say which one it has (`rosterhub db upgrade`, manual: マイグレーション実行).
+"""Bring the schema to a revision, and say which one it has (manual: マイグレーション実行).
 
 Runs one at a time: an advisory lock makes a second run wait for the first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import resources
 
@@ -25,7 +25,7 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 @contextmanager
-def _connect(url: str) -> Iterator[Connection]:
+def _connect(url: str) -> Generator[Connection]:
     scheme, _, rest = url.partition("://")
     engine = create_engine(
         f"postgresql+psycopg://{rest}" if scheme.startswith("postgres") else url,

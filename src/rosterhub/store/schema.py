@@ -64,9 +64,9 @@ _OWN_INDEXES: dict[str, tuple[Index, ...]] = {
 def columns(entity: Entity) -> tuple[Column, ...]:
     """The columns of an entity's table, in order.
 
-    `source_system` is the sending system whose bulk files decide about the record; `metadata` holds the
-    `metadata.*` columns under flat keys (`jp.homeClass`). users also have `org_sourced_ids`, the
-    orgs of their live roles, kept by the import.
+    `source_system` is the sending system whose bulk files decide about the record; `metadata` holds
+    the `metadata.*` columns under flat keys (`jp.homeClass`). users also have `org_sourced_ids`,
+    the orgs of their live roles, kept by the import.
     """
     fields = [Column(f.column, f.sql_type) for f in entity.stored_fields]
     derived = [Column("org_sourced_ids", "text[] NOT NULL DEFAULT '{}'")]

@@ -16,7 +16,9 @@ depends_on = None
 
 def _run(sql: str) -> None:
     """Run a script as it stands: no parameters, so a percent sign means itself."""
-    op.get_bind().connection.driver_connection.execute(sql)
+    driver = op.get_bind().connection.driver_connection
+    assert driver is not None
+    driver.execute(sql)
 
 
 def _script(name: str) -> str:
