@@ -1,0 +1,207 @@
+"""The SQL that the operations manual prints about keys and the audit log runs as printed."""
+
+from typing import Any
+
+import pytest
+
+from rosterhub.settings import Settings
+from rosterhub.store.connect import connect
+from tests.serving import serving, until
+
+ISSUE = """
+INSERT INTO api_keys (key, name, description, is_active, created_at, updated_at)
+VALUES (
+    gen_random_uuid(),
+    'School C LMS',
+    'API key for School C Learning Management System',
+    true,
+    NOW(),
+    NOW()
+)
+RETURNING key, name;
+"""
+"""APIキー発行"""
+
+DISABLE = """
+UPDATE api_keys
+SET is_active = false, updated_at = NOW()
+WHERE key = 'api-key-to-disable';
+"""
+CONFIRM = "SELECT key, name, is_active FROM api_keys WHERE key = 'api-key-to-disable';"
+"""APIキー無効化"""
+
+USAGE = """
+SELECT
+    ak.name,
+    ak.key,
+    COUNT(al.*) as total_requests,
+    COUNT(CASE WHEN al.response_status < 400 THEN 1 END) as success_requests,
+    COUNT(CASE WHEN al.response_status >= 400 THEN 1 END) as error_requests,
+    MAX(al.created_at) as last_used
+FROM api_keys ak
+LEFT JOIN audit_logs al ON ak.key = al.api_key
+WHERE al.created_at > NOW() - INTERVAL '30 days'
+GROUP BY ak.name, ak.key
+ORDER BY total_requests DESC;
+"""
+"""APIキー使用状況確認"""
+
+WEEKLY = """
+SELECT
+    api_key,
+    endpoint,
+    COUNT(*) as request_count,
+    MAX(created_at) as last_access
+FROM audit_logs
+WHERE created_at > NOW() - INTERVAL '7 days'
+GROUP BY api_key, endpoint
+ORDER BY request_count DESC
+LIMIT 20;
+"""
+"""週次の確認事項: セキュリティログ確認"""
+
+MONTHLY = """
+SELECT
+    DATE(created_at) as date,
+    endpoint,
+    COUNT(*) as request_count,
+    AVG(response_time_ms) as avg_response_time_ms
+FROM audit_logs
+WHERE created_at > NOW() - INTERVAL '30 days'
+GROUP BY DATE(created_at), endpoint
+ORDER BY date DESC, request_count DESC;
+"""
+"""月次の確認事項: パフォーマンスレポート作成"""
+
+SUSPICIOUS = """
+SELECT
+    api_key,
+    COUNT(*) as request_count,
+    MAX(created_at) as last_access
+FROM audit_logs
+WHERE created_at > NOW() - INTERVAL '7 days'
+  AND (
+      response_status >= 400
+      OR response_time_ms > 5000
+  )
+GROUP BY api_key
+ORDER BY request_count DESC;
+"""
+"""セキュリティ監査: 異常なAPIキー使用確認"""
+
+INCIDENT = "UPDATE api_keys SET is_active = false WHERE key = 'suspected-key';"
+INVESTIGATE = """
+SELECT * FROM audit_logs
+WHERE api_key = 'suspected-key'
+ORDER BY created_at DESC
+LIMIT 100;
+"""
+"""セキュリティインシデント対応: レベル1"""
+
+OLD = "SELECT COUNT(*) FROM audit_logs WHERE created_at < NOW() - INTERVAL '90 days';"
+DELETE_OLD = """
+DELETE FROM audit_logs
+WHERE id IN (
+    SELECT id FROM audit_logs
+    WHERE created_at < NOW() - INTERVAL '90 days'
+    LIMIT 10000
+);
+"""
+"""古い監査ログ削除"""
+
+VACUUM = "VACUUM ANALYZE audit_logs;"
+
+JOBS = "/api/v1.2/csv/import/jobs"
+
+
+def run(config: Settings, sql: str) -> list[tuple[Any, ...]]:
+    with connect(config.write_url) as connection:
+        cursor = connection.execute(sql.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture
+def key(config: Settings) -> str:
+    """A key issued as the manual says."""
+    [(key, name)] = run(config, ISSUE)
+    assert name == "School C LMS"
+    return key
+
+
+def call(config: Settings, key: str, *paths: str) -> None:
+    with serving(config) as client:
+        for path in paths:
+            client.get(path, headers={"X-API-Key": key})
+
+
+def test_an_issued_key_works_at_once(config: Settings, key: str) -> None:
+    with serving(config) as client:
+        assert client.get(JOBS, headers={"X-API-Key": key}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "statement"), [("api-key-to-disable", DISABLE), ("suspected-key", INCIDENT)]
+)
+def test_a_disabled_key_is_refused_within_a_second(
+    config: Settings, key: str, name: str, statement: str
+) -> None:
+    run(config, f"UPDATE api_keys SET key = '{name}'")
+    with serving(config) as client:
+        client.headers["X-API-Key"] = name
+        assert client.get(JOBS).status_code == 200
+        run(config, statement)
+        until(lambda: client.get(JOBS).status_code == 401, 1)
+    confirmed = run(config, CONFIRM.replace("api-key-to-disable", name))
+    assert confirmed == [(name, "School C LMS", False)]
+
+
+def test_the_statistics_of_keys_count_their_requests(config: Settings, key: str) -> None:
+    call(config, key, JOBS, JOBS, f"{JOBS}/1")
+    [row] = run(config, USAGE)
+    assert row[:5] == ("School C LMS", key, 3, 2, 1)
+    assert row[5] is not None
+
+
+def test_the_weekly_and_monthly_checks_count_by_endpoint(config: Settings, key: str) -> None:
+    call(config, key, JOBS, JOBS, f"{JOBS}/1", f"{JOBS}/2", f"{JOBS}/3")
+    assert [row[:3] for row in run(config, WEEKLY)] == [
+        (key, f"{JOBS}/{{job_id}}", 3),
+        (key, JOBS, 2),
+    ]
+    assert [row[1:3] for row in run(config, MONTHLY)] == [(f"{JOBS}/{{job_id}}", 3), (JOBS, 2)]
+    assert all(row[3] > 0 for row in run(config, MONTHLY))
+
+
+def test_refused_requests_stand_out(config: Settings, key: str) -> None:
+    call(config, key, JOBS, f"{JOBS}/1")
+    call(config, "guessed", JOBS, JOBS, JOBS)
+    assert [row[:2] for row in run(config, SUSPICIOUS)] == [(None, 3), (key, 1)]
+
+
+def test_a_suspected_key_can_be_investigated(config: Settings, key: str) -> None:
+    run(config, "UPDATE api_keys SET key = 'suspected-key'")
+    call(config, "suspected-key", JOBS)
+    [row] = run(config, INVESTIGATE)
+    assert "127.0.0.1" in row
+
+
+def test_old_entries_are_deleted_batch_by_batch(config: Settings) -> None:
+    run(
+        config,
+        "INSERT INTO audit_logs (endpoint, created_at, response_time_ms, response_status, method, "
+        "path) SELECT '/x', now() - make_interval(days => 85 + n % 10), 1, 200, 'GET', '/x' "
+        "FROM generate_series(1, 24000) n",
+    )
+    assert run(config, OLD) == [(12_000,)]
+    run(config, DELETE_OLD)
+    assert run(config, OLD) == [(2_000,)]
+    run(config, DELETE_OLD)
+    assert run(config, OLD) == [(0,)]
+    assert run(config, "SELECT count(*) FROM audit_logs") == [(12_000,)]
+    run(config, VACUUM)
+
+
+def test_the_indexes_of_the_manual_are_there(config: Settings) -> None:
+    wanted = {"idx_audit_logs_created_at", "idx_audit_logs_api_key"}
+    found = run(config, "SELECT indexname FROM pg_indexes WHERE tablename = 'audit_logs'")
+    assert wanted <= {name for (name,) in found}
