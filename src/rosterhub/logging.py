@@ -31,7 +31,9 @@ def configure(config: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
-    root.handlers = [_handler(sys.stdout, pretty=sys.stdout.isatty())]
+    root.handlers = []
+    if config.log_stdout:
+        root.handlers.append(_handler(sys.stdout, pretty=sys.stdout.isatty()))
     if config.log_dir:
         root.handlers.append(_daily(config.log_dir))
     root.setLevel(logging.INFO)

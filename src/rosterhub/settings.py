@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 CONNECTION_FILE = "connection.json"
@@ -62,7 +62,12 @@ class Settings(BaseSettings):
     public_url: str = Field(
         "", description="The URL clients reach us by; taken from each request when empty."
     )
-    log_dir: Path | None = Field(None, description="Where daily log files go, besides stdout.")
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1,::1",
+        description="Proxies (addresses or networks, with commas) whose X-Forwarded-For is believed.",
+    )
+    log_stdout: bool = Field(True, description="Whether logs go to standard output.")
+    log_dir: Path | None = Field(None, description="Where daily log files go, if anywhere.")
     rosterhub_home: Path = Field(
         Path("/opt/rosterhub"), description="The installation: compose file, backups, reports."
     )
@@ -88,13 +93,25 @@ class Settings(BaseSettings):
         return self.database_write_url or self.read_url
 
 
+class SettingsError(RuntimeError):
+    """The environment holds values that settings do not take; the text names each."""
+
+
 @cache
 def settings() -> Settings:
     """The settings of this process, read once.
 
     Where no database is named, the embedded one of ROSTERHUB_DATA is meant, if it was ever set up.
+
+    Raises:
+        SettingsError: a variable of the environment has a value that its setting does not take.
     """
-    found = Settings()  # type: ignore[call-arg]
+    try:
+        found = Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        # Without the value: it may be a password that landed in the wrong variable.
+        wrong = [f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors() if e["loc"]]
+        raise SettingsError("Wrong in the environment: " + "; ".join(wrong)) from None
     if found.database_url or found.database_write_url:
         return found
     try:

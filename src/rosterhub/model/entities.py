@@ -38,7 +38,8 @@ SQL_TYPES = MappingProxyType(
         Kind.GUID: "text",
         Kind.TEXT: "text",
         Kind.DATE: "date",
-        Kind.DATETIME: "timestamptz",
+        # Milliseconds, as JSON and CSV show them: what is asked for by its shown value is found.
+        Kind.DATETIME: "timestamptz(3)",
         Kind.YEAR: "text",
         Kind.BOOLEAN: "boolean",
         Kind.FLOAT: "numeric",
@@ -47,6 +48,15 @@ SQL_TYPES = MappingProxyType(
         Kind.SCALE_VALUES: "text[]",
     }
 )
+
+
+PAIRS = MappingProxyType(
+    {
+        Kind.USER_IDS: ("type", "identifier"),
+        Kind.SCALE_VALUES: ("itemValueLHS", "itemValueRHS"),
+    }
+)
+"""The JSON names of the two texts in a value `left:right`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,7 @@ class Field:
     the flat key `metadata_key`). `reference` names the entity it points to, `many` says that the
     cell is a comma-separated list, `unique` that no two live records share it. `profiles` limits
     the field to those profile ids (None: all), `spellings` gives another column name in some.
+    A field that is not `served` is in the CSV file and not in the JSON object.
     """
 
     csv: str
@@ -78,6 +89,7 @@ class Field:
     unique: bool = False
     profiles: frozenset[str] | None = None
     spellings: tuple[tuple[frozenset[str], str], ...] = ()
+    served: bool = True
 
     def __post_init__(self) -> None:
         if not self.json:
@@ -123,13 +135,15 @@ class Inverse:
     """A JSON field that is read off the other end of a reference (`org.children`).
 
     `entity.via` points at the owner; the value is a list of references to the rows found, or,
-    with `target`, to what their field `target` points to (through a link file).
+    with `target`, to what their field `target` points to (through a link file). `single` is
+    one reference instead, the first.
     """
 
     json: str
     entity: str
     via: str
     target: str | None = None
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +240,9 @@ def _r(csv: str, kind: Kind = Kind.TEXT, **more: object) -> Field:
 
 
 def _ref(
-    csv: str, target: str, *, required: bool = False, many: bool = False, json: str = ""
+    csv: str, target: str, *, required: bool = False, many: bool = False, served: bool = True
 ) -> Field:
-    return Field(csv, Kind.GUID, required=required, reference=target, many=many, json=json)
+    return Field(csv, Kind.GUID, required=required, reference=target, many=many, served=served)
 
 
 def _list(csv: str) -> Field:
@@ -348,6 +362,7 @@ _ALL: tuple[Entity, ...] = (
             _jp("kanaPreferredGivenName", profiles=WITH_PREFERRED_KANA),
             _jp("kanaPreferredMiddleName", profiles=WITH_PREFERRED_KANA),
         ),
+        inverses=(Inverse("resources", "userResources", "userSourcedId", "resourceSourcedId"),),
     ),
     Entity(
         "roles",
@@ -449,6 +464,15 @@ _ALL: tuple[Entity, ...] = (
             Field("resultValueMax", Kind.FLOAT),
             _ref("schoolSourcedId", "orgs", required=True),
         ),
+        inverses=(
+            Inverse(
+                "scoreScale",
+                "lineItemScoreScales",
+                "lineItemSourcedId",
+                "scoreScaleSourcedId",
+                single=True,
+            ),
+        ),
     ),
     Entity(
         "results",
@@ -473,6 +497,15 @@ _ALL: tuple[Entity, ...] = (
             _bool("late"),
             _bool("missing"),
         ),
+        inverses=(
+            Inverse(
+                "scoreScale",
+                "resultScoreScales",
+                "resultSourcedId",
+                "scoreScaleSourcedId",
+                single=True,
+            ),
+        ),
     ),
     Entity(
         "scoreScales",
@@ -481,7 +514,7 @@ _ALL: tuple[Entity, ...] = (
         (
             _r("title"),
             _r("type"),
-            _ref("orgSourcedId", "orgs", required=True),
+            _ref("orgSourcedId", "orgs", required=True, served=False),
             _ref("courseSourcedId", "courses", required=True),
             _ref("classSourcedId", "classes", required=True),
             _r("scoreScaleValue", Kind.SCALE_VALUES),

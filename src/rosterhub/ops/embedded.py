@@ -68,8 +68,13 @@ class Servers:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the API and the worker need to know."""
-        return {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+        """What the API and the worker need to know; nothing set for another hub shows through."""
+        return {
+            "DATABASE_URL": self.database_url,
+            "DATABASE_WRITE_URL": "",
+            "REDIS_URL": self.redis_url,
+            "REDIS_PASSWORD": "",
+        }
 
 
 def prepare(data: Path) -> Servers:
@@ -151,13 +156,23 @@ def _remember(data: Path) -> Memory:
 
 
 def running(pid_file: Path, command: str) -> int | None:
-    """The process that `pid_file` names, if it lives and is `command`."""
+    """The process that `pid_file` names, if it lives and is the `command` of this very folder."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         pid = int(pid_file.read_text().split()[0])
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if words and Path(words[0].decode()).name.startswith(command):
+        name = Path(os.fsdecode(words[0])).name
+        if name.startswith(command) and _works_in(pid, pid_file.parent):
             return pid
     return None
+
+
+def _works_in(pid: int, folder: Path) -> bool:
+    """Whether the process has `folder` as its own, as both servers do with their data. After a
+    crash of the machine a process of another folder may have got the number."""
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink() == folder.resolve()
+    except PermissionError:
+        return True
 
 
 def _postgres_binaries(owner: Owner) -> Path:

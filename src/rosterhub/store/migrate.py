@@ -1,4 +1,4 @@
-"""Bring the schema to a revision, and say which one it has (manual: マイグレーション実行).
+"""Bring the schema to a revision (manual: マイグレーション実行); `revision` says which one it has.
 
 Runs one at a time: an advisory lock makes a second run wait for the first.
 """
@@ -9,11 +9,15 @@ from importlib import resources
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, pool
+from sqlalchemy.exc import DBAPIError
 
 _LOCK = 727_264_301
+
+
+class MigrationError(RuntimeError):
+    """There is no such revision, or no way to it; the text says which."""
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -31,17 +35,26 @@ def _connect(url: str) -> Generator[Connection]:
         f"postgresql+psycopg://{rest}" if scheme.startswith("postgres") else url,
         poolclass=pool.NullPool,
     )
-    with engine.connect() as connection:
-        yield connection
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DBAPIError as error:
+        # What callers know are psycopg's errors, and its text is the plainer one.
+        raise (error.orig or error) from error
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Migrate the database at `url` up to `revision`."""
+    """Migrate the database at `url` up to `revision`.
+
+    Raises:
+        MigrationError: there is no such revision.
+        psycopg.Error: the database cannot be reached, or refuses the change.
+    """
     _run(url, command.upgrade, revision)
 
 
 def downgrade(url: str, revision: str) -> None:
-    """Migrate the database at `url` down to `revision` (`base` empties it)."""
+    """Migrate the database at `url` down to `revision` (`base` empties it); errors as above."""
     _run(url, command.downgrade, revision)
 
 
@@ -52,20 +65,9 @@ def _run(url: str, what: object, revision: str) -> None:
         try:
             what(_config(connection), revision)  # type: ignore[operator]
             connection.commit()
+        except CommandError as error:
+            raise MigrationError(str(error)) from error
         finally:
             connection.rollback()
             connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOCK})")
             connection.commit()
-
-
-def current(url: str) -> str | None:
-    """The revision the database has, None when it has none."""
-    with _connect(url) as connection:
-        return MigrationContext.configure(connection).get_current_revision()
-
-
-def head() -> str:
-    """The revision this version of RosterHub needs."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    assert revision is not None
-    return revision

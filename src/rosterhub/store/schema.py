@@ -50,15 +50,35 @@ _MANUAL_INDEXES: dict[str, tuple[Index, ...]] = {
 """Indexes whose names the manual gives (パフォーマンスチューニング, インデックス最適化)."""
 
 _OWN_INDEXES: dict[str, tuple[Index, ...]] = {
-    "roles": (Index("idx_roles_user_sourced_id", "(user_sourced_id)"),),
-    "user_profiles": (Index("idx_user_profiles_user_sourced_id", "(user_sourced_id)"),),
-    "orgs": (Index("idx_orgs_parent_sourced_id", "(parent_sourced_id)"),),
-    "academic_sessions": (Index("idx_academic_sessions_parent_sourced_id", "(parent_sourced_id)"),),
-    "class_resources": (Index("idx_class_resources_class_sourced_id", "(class_sourced_id)"),),
-    "course_resources": (Index("idx_course_resources_course_sourced_id", "(course_sourced_id)"),),
-    "user_resources": (Index("idx_user_resources_user_sourced_id", "(user_sourced_id)"),),
+    table: tuple(
+        Index(f"idx_{table}_{column}", f"USING gin ({column})" if many else f"({column})")
+        for column, many in columns
+    )
+    for table, columns in {
+        "academic_sessions": (("parent_sourced_id", False),),
+        "orgs": (("parent_sourced_id", False),),
+        "courses": (("org_sourced_id", False),),
+        "classes": (("term_sourced_ids", True),),
+        "roles": (("user_sourced_id", False), ("org_sourced_id", False)),
+        "user_profiles": (("user_sourced_id", False),),
+        "enrollments": (("school_sourced_id", False),),
+        "line_items": (("class_sourced_id", False), ("school_sourced_id", False)),
+        "results": (
+            ("line_item_sourced_id", False),
+            ("student_sourced_id", False),
+            ("class_sourced_id", False),
+        ),
+        "score_scales": (("class_sourced_id", False), ("org_sourced_id", False)),
+        "line_item_learning_objective_ids": (("line_item_sourced_id", False),),
+        "line_item_score_scales": (("line_item_sourced_id", False),),
+        "result_learning_objective_ids": (("result_sourced_id", False),),
+        "result_score_scales": (("result_sourced_id", False),),
+        "class_resources": (("class_sourced_id", False),),
+        "course_resources": (("course_sourced_id", False),),
+        "user_resources": (("user_sourced_id", False),),
+    }.items()
 }
-"""Ours: what a JSON object is put together from."""
+"""Ours: what a JSON object is put together from, and what nested paths go through."""
 
 
 def columns(entity: Entity) -> tuple[Column, ...]:
@@ -75,7 +95,7 @@ def columns(entity: Entity) -> tuple[Column, ...]:
         Column(
             "status", "text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted'))"
         ),
-        Column("date_last_modified", "timestamptz NOT NULL DEFAULT now()"),
+        Column("date_last_modified", "timestamptz(3) NOT NULL DEFAULT now()"),
         *fields,
         *(derived if entity.name == "users" else []),
         Column("metadata", "jsonb"),

@@ -3,7 +3,7 @@
 CREATE TABLE academic_sessions (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "title" text,
     "type" text,
     "start_date" date,
@@ -14,13 +14,11 @@ CREATE TABLE academic_sessions (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT academic_sessions_pkey PRIMARY KEY (sourced_id)
 );
-
 CREATE INDEX idx_academic_sessions_parent_sourced_id ON academic_sessions (parent_sourced_id);
-
 CREATE TABLE orgs (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "name" text,
     "type" text,
     "identifier" text,
@@ -29,13 +27,11 @@ CREATE TABLE orgs (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT orgs_pkey PRIMARY KEY (sourced_id)
 );
-
 CREATE INDEX idx_orgs_parent_sourced_id ON orgs (parent_sourced_id);
-
 CREATE TABLE courses (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "school_year_sourced_id" text,
     "title" text,
     "course_code" text,
@@ -47,11 +43,11 @@ CREATE TABLE courses (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT courses_pkey PRIMARY KEY (sourced_id)
 );
-
+CREATE INDEX idx_courses_org_sourced_id ON courses (org_sourced_id);
 CREATE TABLE classes (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "title" text,
     "grades" text[],
     "course_sourced_id" text,
@@ -67,15 +63,13 @@ CREATE TABLE classes (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT classes_pkey PRIMARY KEY (sourced_id)
 );
-
 CREATE INDEX idx_classes_course_sourced_id ON classes (course_sourced_id);
-
 CREATE INDEX idx_classes_school_sourced_id ON classes (school_sourced_id);
-
+CREATE INDEX idx_classes_term_sourced_ids ON classes USING gin (term_sourced_ids);
 CREATE TABLE users (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "enabled_user" boolean,
     "username" text,
     "user_ids" text[],
@@ -100,21 +94,15 @@ CREATE TABLE users (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT users_pkey PRIMARY KEY (sourced_id)
 );
-
 CREATE UNIQUE INDEX users_username_key ON users (username) WHERE status <> 'tobedeleted';
-
 CREATE UNIQUE INDEX users_user_master_identifier_key ON users (user_master_identifier) WHERE status <> 'tobedeleted';
-
 CREATE INDEX idx_users_status ON users (status) WHERE status = 'active';
-
 CREATE INDEX idx_users_org_sourced_ids ON users USING gin (org_sourced_ids);
-
 CREATE INDEX idx_users_date_last_modified ON users (date_last_modified);
-
 CREATE TABLE roles (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "user_sourced_id" text,
     "role_type" text,
     "role" text,
@@ -126,13 +114,12 @@ CREATE TABLE roles (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT roles_pkey PRIMARY KEY (sourced_id)
 );
-
 CREATE INDEX idx_roles_user_sourced_id ON roles (user_sourced_id);
-
+CREATE INDEX idx_roles_org_sourced_id ON roles (org_sourced_id);
 CREATE TABLE user_profiles (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "user_sourced_id" text,
     "profile_type" text,
     "vendor_id" text,
@@ -144,13 +131,11 @@ CREATE TABLE user_profiles (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT user_profiles_pkey PRIMARY KEY (sourced_id)
 );
-
 CREATE INDEX idx_user_profiles_user_sourced_id ON user_profiles (user_sourced_id);
-
 CREATE TABLE enrollments (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "class_sourced_id" text,
     "school_sourced_id" text,
     "user_sourced_id" text,
@@ -162,17 +147,14 @@ CREATE TABLE enrollments (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT enrollments_pkey PRIMARY KEY (sourced_id)
 );
-
 CREATE INDEX idx_enrollments_class_sourced_id ON enrollments (class_sourced_id);
-
 CREATE INDEX idx_enrollments_user_sourced_id ON enrollments (user_sourced_id);
-
 CREATE INDEX idx_enrollments_role ON enrollments (role);
-
+CREATE INDEX idx_enrollments_school_sourced_id ON enrollments (school_sourced_id);
 CREATE TABLE demographics (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "birth_date" date,
     "sex" text,
     "american_indian_or_alaska_native" boolean,
@@ -190,26 +172,24 @@ CREATE TABLE demographics (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT demographics_pkey PRIMARY KEY (sourced_id)
 );
-
 CREATE TABLE categories (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "title" text,
     "weight" numeric,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT categories_pkey PRIMARY KEY (sourced_id)
 );
-
 CREATE TABLE line_items (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "title" text,
     "description" text,
-    "assign_date" timestamptz,
-    "due_date" timestamptz,
+    "assign_date" timestamptz(3),
+    "due_date" timestamptz(3),
     "class_sourced_id" text,
     "category_sourced_id" text,
     "academic_session_sourced_id" text,
@@ -220,11 +200,12 @@ CREATE TABLE line_items (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT line_items_pkey PRIMARY KEY (sourced_id)
 );
-
+CREATE INDEX idx_line_items_class_sourced_id ON line_items (class_sourced_id);
+CREATE INDEX idx_line_items_school_sourced_id ON line_items (school_sourced_id);
 CREATE TABLE results (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "line_item_sourced_id" text,
     "student_sourced_id" text,
     "score_status" text,
@@ -241,11 +222,13 @@ CREATE TABLE results (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT results_pkey PRIMARY KEY (sourced_id)
 );
-
+CREATE INDEX idx_results_line_item_sourced_id ON results (line_item_sourced_id);
+CREATE INDEX idx_results_student_sourced_id ON results (student_sourced_id);
+CREATE INDEX idx_results_class_sourced_id ON results (class_sourced_id);
 CREATE TABLE score_scales (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "title" text,
     "type" text,
     "org_sourced_id" text,
@@ -256,11 +239,12 @@ CREATE TABLE score_scales (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT score_scales_pkey PRIMARY KEY (sourced_id)
 );
-
+CREATE INDEX idx_score_scales_class_sourced_id ON score_scales (class_sourced_id);
+CREATE INDEX idx_score_scales_org_sourced_id ON score_scales (org_sourced_id);
 CREATE TABLE line_item_learning_objective_ids (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "line_item_sourced_id" text,
     "source" text,
     "learning_objective_id" text,
@@ -268,11 +252,11 @@ CREATE TABLE line_item_learning_objective_ids (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT line_item_learning_objective_ids_pkey PRIMARY KEY (sourced_id)
 );
-
+CREATE INDEX idx_line_item_learning_objective_ids_line_item_sourced_id ON line_item_learning_objective_ids (line_item_sourced_id);
 CREATE TABLE line_item_score_scales (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "title" text,
     "line_item_sourced_id" text,
     "score_scale_sourced_id" text,
@@ -280,11 +264,11 @@ CREATE TABLE line_item_score_scales (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT line_item_score_scales_pkey PRIMARY KEY (sourced_id)
 );
-
+CREATE INDEX idx_line_item_score_scales_line_item_sourced_id ON line_item_score_scales (line_item_sourced_id);
 CREATE TABLE result_learning_objective_ids (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "result_sourced_id" text,
     "source" text,
     "learning_objective_id" text,
@@ -294,11 +278,11 @@ CREATE TABLE result_learning_objective_ids (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT result_learning_objective_ids_pkey PRIMARY KEY (sourced_id)
 );
-
+CREATE INDEX idx_result_learning_objective_ids_result_sourced_id ON result_learning_objective_ids (result_sourced_id);
 CREATE TABLE result_score_scales (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "title" text,
     "result_sourced_id" text,
     "score_scale_sourced_id" text,
@@ -306,11 +290,11 @@ CREATE TABLE result_score_scales (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT result_score_scales_pkey PRIMARY KEY (sourced_id)
 );
-
+CREATE INDEX idx_result_score_scales_result_sourced_id ON result_score_scales (result_sourced_id);
 CREATE TABLE resources (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "vendor_resource_id" text,
     "title" text,
     "roles" text[],
@@ -321,11 +305,10 @@ CREATE TABLE resources (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT resources_pkey PRIMARY KEY (sourced_id)
 );
-
 CREATE TABLE class_resources (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "title" text,
     "class_sourced_id" text,
     "resource_sourced_id" text,
@@ -333,13 +316,11 @@ CREATE TABLE class_resources (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT class_resources_pkey PRIMARY KEY (sourced_id)
 );
-
 CREATE INDEX idx_class_resources_class_sourced_id ON class_resources (class_sourced_id);
-
 CREATE TABLE course_resources (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "title" text,
     "course_sourced_id" text,
     "resource_sourced_id" text,
@@ -347,13 +328,11 @@ CREATE TABLE course_resources (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT course_resources_pkey PRIMARY KEY (sourced_id)
 );
-
 CREATE INDEX idx_course_resources_course_sourced_id ON course_resources (course_sourced_id);
-
 CREATE TABLE user_resources (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
-    "date_last_modified" timestamptz NOT NULL DEFAULT now(),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
     "user_sourced_id" text,
     "org_sourced_id" text,
     "class_sourced_id" text,
@@ -362,5 +341,4 @@ CREATE TABLE user_resources (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT user_resources_pkey PRIMARY KEY (sourced_id)
 );
-
 CREATE INDEX idx_user_resources_user_sourced_id ON user_resources (user_sourced_id);
