@@ -37,7 +37,7 @@ def configure(config: Settings) -> None:
     if config.log_dir:
         root.handlers.append(_daily(config.log_dir))
     root.setLevel(logging.INFO)
-    for chatty in ("procrastinate", "uvicorn.access", "httpx", "psycopg.pool"):
+    for chatty in ("procrastinate", "uvicorn.access", "httpx", "psycopg.pool", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

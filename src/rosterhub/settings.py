@@ -27,7 +27,9 @@ def _data_home() -> Path:
 class Settings(BaseSettings):
     """The settings of one process. Names in the environment are the field names in capitals."""
 
-    model_config = SettingsConfigDict(case_sensitive=False, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        case_sensitive=False, env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
 
     database_url: str = Field("", description="PostgreSQL for reads; may be a replica.")
     database_write_url: str = Field(
@@ -64,7 +66,7 @@ class Settings(BaseSettings):
     )
     forwarded_allow_ips: str = Field(
         "127.0.0.1,::1",
-        description="Proxies (addresses or networks, with commas) whose X-Forwarded-For is believed.",
+        description="Proxies (addresses, networks; with commas) whose X-Forwarded-For counts.",
     )
     log_stdout: bool = Field(True, description="Whether logs go to standard output.")
     log_dir: Path | None = Field(None, description="Where daily log files go, if anywhere.")

@@ -10,7 +10,7 @@ import psycopg
 import typer
 
 import rosterhub
-from rosterhub.cli import audit, export, imports, keys
+from rosterhub.cli import audit, db, export, imports, keys, serve, up
 
 app = typer.Typer(
     name="rosterhub",
@@ -19,6 +19,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("up")(up.up)
+app.command("api")(serve.api)
+app.command("worker")(serve.worker)
+app.add_typer(db.app, name="db")
 app.command("import")(imports.import_)
 app.command("export")(export.export)
 app.add_typer(imports.app, name="imports")
@@ -44,7 +48,7 @@ def _options(  # pyright: ignore[reportUnusedFunction]
 def main() -> None:
     """Run the command; what an operator can act on becomes one line on standard error."""
     try:
-        app()
+        app(prog_name="rosterhub")
     except (RuntimeError, OSError, psycopg.OperationalError) as error:
         sys.stderr.write(f"rosterhub: {str(error).strip()}\n")
         sys.exit(1)

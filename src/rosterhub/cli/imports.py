@@ -1,27 +1,20 @@
 """`rosterhub import` and `rosterhub imports`: send files in, follow and list what was sent."""
 
-import asyncio
 import json
-import locale
-import os
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from rosterhub.jobs.app import opened
-from rosterhub.jobs.tasks import defer_import
+from rosterhub.cli.following import follow
+from rosterhub.cli.language import language
+from rosterhub.jobs.submit import submit
 from rosterhub.model.entities import ENTITIES
 from rosterhub.settings import Settings, settings
 from rosterhub.store.connect import compiled, connect
 from rosterhub.transfer import options, records
-from rosterhub.transfer.issues import Language
 from rosterhub.transfer.stage import Connection
 
 app = typer.Typer(no_args_is_help=True, help="List and show imports.")
@@ -48,10 +41,9 @@ def import_(
     with connect(config.write_url) as connection:
         for path, request in zip(paths, requests, strict=True):
             with path.open("rb") as stream:
-                import_id = records.create(connection, request, _chunks(stream))
-            asyncio.run(_defer(config, import_id, request.source))
+                import_id = submit(config, connection, request, stream)
             if wait:
-                _follow(connection, import_id, quiet=as_json)
+                follow(connection, import_id, quiet=as_json)
             document = _document(connection, import_id)
             failed = failed or document["state"] in ("failed", "rejected")
             if as_json:
@@ -74,7 +66,7 @@ def list_(
         rows = connection.execute(
             compiled(f"{records.ROW} ORDER BY id DESC LIMIT %s"), [limit]
         ).fetchall()
-    documents = [records.document(row, (), (), _language()) for row in rows]
+    documents = [records.document(row, (), (), language()) for row in rows]
     if as_json:
         typer.echo(json.dumps({"jobs": documents}, ensure_ascii=False))
         return
@@ -124,48 +116,6 @@ def _request(path: Path, entity: str, given: dict[str, str], config: Settings) -
         raise typer.BadParameter(str(error)) from error
 
 
-def _chunks(stream: Any) -> Iterator[bytes]:
-    while chunk := stream.read(records.CHUNK):
-        yield chunk
-
-
-async def _defer(config: Settings, import_id: int, source: str) -> None:
-    async with opened(config) as jobs:
-        await defer_import(jobs, import_id, source)
-
-
-def _follow(connection: Connection, import_id: int, *, quiet: bool) -> None:
-    """Wait for the end, with a bar on a terminal and a line a step elsewhere."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        console=_errors,
-        disable=quiet or not sys.stderr.isatty(),
-    )
-    shown = ""
-    with bar:
-        task = bar.add_task("queued", total=100)
-        while True:
-            state, progress = _state(connection, import_id)
-            bar.update(task, description=state, completed=progress)
-            if state != shown and bar.disable and not quiet:
-                _errors.print(f"import {import_id}: {state}")
-            shown = state
-            if state in records.FINAL or state == "waiting":
-                return
-            time.sleep(0.1)
-
-
-def _state(connection: Connection, import_id: int) -> tuple[str, float]:
-    row = connection.execute(
-        "SELECT state, progress FROM imports WHERE id = %s", [import_id]
-    ).fetchone()
-    assert row is not None
-    return row[0], row[1]
-
-
 def _document(connection: Connection, import_id: int) -> dict[str, Any]:
     row = connection.execute(compiled(f"{records.ROW} WHERE id = %s"), [import_id]).fetchone()
     if not row:
@@ -177,7 +127,7 @@ def _document(connection: Connection, import_id: int) -> dict[str, Any]:
         ).fetchall()
         for severity in ("error", "warning")
     )
-    return records.document(row, errors, warnings, _language())
+    return records.document(row, errors, warnings, language())
 
 
 def _summary(document: dict[str, Any]) -> None:
@@ -193,8 +143,3 @@ def _summary(document: dict[str, Any]) -> None:
             _errors.print(f"… {more:,} more {kind}: rosterhub imports show {document['jobId']}")
     if document["reason"]:
         _errors.print(document["reason"], markup=False)
-
-
-def _language() -> Language:
-    name = os.environ.get("LC_ALL") or os.environ.get("LANG") or locale.getlocale()[0] or ""
-    return "ja" if name.lower().startswith("ja") else "en"

@@ -25,10 +25,11 @@ import psycopg
 from rosterhub.ops.system_user import Owner, hand_over, make_reachable, server_owner
 from rosterhub.settings import CONNECTION_FILE
 
-_START_SECONDS = 60.0
+_START_SECONDS = 300.0
+"""As long as a server lives: after a crash PostgreSQL may have much to go through again."""
 
 
-class EmbeddedError(Exception):
+class EmbeddedError(RuntimeError):
     """An embedded server could not be set up or started; the text says why and what to do."""
 
 

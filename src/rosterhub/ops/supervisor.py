@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,8 @@ _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds before a process is started again, growing while it keeps dying."""
 _STEADY_SECONDS = 30.0
 """A process that ran this long died of something new."""
+_REST_SECONDS = 0.05
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass(slots=True)
@@ -41,11 +43,15 @@ class Child:
     def alive(self) -> bool:
         """Whether the process runs."""
         if self.adopted:
-            return Path(f"/proc/{self.adopted}").exists()
+            return _lives(self.adopted)
         return self.process is not None and self.process.poll() is None
 
     def start(self) -> None:
         """Run it, unless it is running already from an earlier time."""
+        with _undisturbed():
+            self._start()
+
+    def _start(self) -> None:
         self.started, self.again = time.monotonic(), None
         if self.server:
             self.adopted = running(self.server.pid_file, Path(self.command[0]).name)
@@ -101,15 +107,34 @@ class Stopped(Exception):  # noqa: N818
 
 
 def stop_on_signals() -> None:
-    """Turn SIGTERM and SIGINT into `Stopped` in the main thread."""
+    """Turn SIGTERM, SIGINT and the end of the terminal into `Stopped` in the main thread."""
+    for number in _SIGNALS:
+        # nohup has the end of the terminal ignored.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _stop)
 
-    def stop(number: int, frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise Stopped
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+def _stop(number: int, frame: object) -> None:
+    for other in _SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    raise Stopped
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Generator[None]:
+    """Put `Stopped` off until the end of the block: a process that was started and not noted
+    down would be left behind."""
+    asked: list[int] = []
+    signals = [n for n in _SIGNALS if signal.getsignal(n) is _stop]
+    for number in signals:
+        signal.signal(number, lambda n, _: asked.append(n))
+    try:
+        yield
+    finally:
+        for number in signals:
+            signal.signal(number, _stop)
+        for number in asked[:1]:
+            _stop(number, None)
 
 
 def start_servers(*children: Child) -> None:
@@ -128,9 +153,14 @@ def start_servers(*children: Child) -> None:
 def watch(children: list[Child], until: Callable[[], bool] = lambda: False) -> None:
     """Look after `children` until `until` says so, or for ever."""
     while not until():
-        for child in children:
-            child.look_after()
-        time.sleep(0.1)
+        look_after(children)
+
+
+def look_after(children: list[Child]) -> None:
+    """Start again what has died, then rest for a moment."""
+    for child in children:
+        child.look_after()
+    time.sleep(_REST_SECONDS)
 
 
 def stop(children: list[Child]) -> None:
@@ -143,6 +173,14 @@ def stop(children: list[Child]) -> None:
             child.ask_to_stop()
         for child in group:
             child.wait_stopped(deadline)
+
+
+def _lives(pid: int) -> bool:
+    """Whether the process is there; one that only waits to be noticed by its parent is not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def _run_server(server: Server) -> subprocess.Popen[bytes]:

@@ -1,0 +1,65 @@
+"""Run the API with uvicorn: as many processes as asked for, all with our logging and our numbers.
+
+Binds to what it is told and stops in good order on SIGTERM; knows nothing of other processes.
+"""
+
+import math
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from rosterhub import logging
+from rosterhub.settings import Settings, settings
+
+_NUMBERS = "PROMETHEUS_MULTIPROC_DIR"
+_FINISH_SECONDS = 30
+"""How long answers under way may take to finish when the API is told to stop."""
+
+
+def serve(config: Settings, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; answers under way are finished and the audit log written."""
+    # uvicorn stops on its own handler and then raises the signal again for ours.
+    signal.signal(signal.SIGTERM, _done)
+    with tempfile.TemporaryDirectory(prefix="rosterhub-numbers-") as numbers:
+        if config.web_concurrency > 1:
+            _share_numbers(Path(os.environ.setdefault(_NUMBERS, numbers)))
+        uvicorn.run(
+            f"{__name__}:make_app",
+            factory=True,
+            host=host,
+            port=port,
+            workers=config.web_concurrency,
+            loop="uvloop",
+            http="httptools",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            forwarded_allow_ips=config.forwarded_allow_ips,
+            timeout_keep_alive=math.ceil(config.keep_alive_timeout / 1000),
+            timeout_graceful_shutdown=_FINISH_SECONDS,
+        )
+
+
+def make_app() -> FastAPI:
+    """The app of one process, whose logs go where they should."""
+    from rosterhub.api.app import create_app  # not in the process that only watches the others
+
+    config = settings()
+    logging.configure(config)
+    return create_app(config)
+
+
+def _done(number: int, frame: object) -> None:
+    raise SystemExit(0)
+
+
+def _share_numbers(folder: Path) -> None:
+    """Make the folder where processes share their numbers, without those of an earlier run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("*.db"):
+        left.unlink()
