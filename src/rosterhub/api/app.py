@@ -16,13 +16,14 @@ from starlette.responses import HTMLResponse
 import rosterhub
 from rosterhub.access.audit import Audit
 from rosterhub.access.callers import KeyRing
-from rosterhub.api import errors, exports, health, imports
+from rosterhub.api import errors, exports, health, imports, oneroster
 from rosterhub.api.checks import Checks
 from rosterhub.api.hub import Hub
 from rosterhub.api.middleware import Frame
 from rosterhub.api.routing import PlainRoutes
 from rosterhub.settings import Settings, settings
 from rosterhub.store.connect import Pool, pools, small_pool
+from rosterhub.store.totals import Totals
 
 _log = structlog.get_logger("rosterhub.api")
 _REDIS_SECONDS = 0.5
@@ -53,13 +54,8 @@ def _mount(app: FastAPI) -> None:
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.include_router(imports.router)
     app.include_router(exports.router)
-    try:
-        from rosterhub.api import oneroster
-
-        # Before the others: they are the many, and a plain route is found by position.
-        app.router.routes.insert(0, PlainRoutes(oneroster.routes()))
-    except ImportError:
-        pass
+    # Before the others: they are the many, and a plain route is found by position.
+    app.router.routes.insert(0, PlainRoutes(oneroster.routes()))
 
 
 async def _docs(request: Request) -> HTMLResponse:
@@ -74,7 +70,9 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
     replica = None if config.read_url == config.write_url else small_pool(config.read_url)
     redis = _redis(config)
     audit = Audit(house)
-    app.state.hub = Hub(config, own, KeyRing(house, replica), audit, redis, Checks(config, redis))
+    app.state.hub = Hub(
+        config, own, KeyRing(house, replica), audit, redis, Checks(config, redis), Totals(own.read)
+    )
     await own.open()
     await house.open(wait=False)
     if replica:

@@ -11,6 +11,7 @@ from rosterhub.api.checks import Checks
 from rosterhub.api.errors import ApiError
 from rosterhub.settings import Settings
 from rosterhub.store.connect import Pools
+from rosterhub.store.totals import Totals
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="rosterhub"'}
 _NO_KEY = "Send your API key in the header X-API-Key."
@@ -27,6 +28,7 @@ class Hub:
     audit: Audit
     redis: Redis | None
     checks: Checks
+    totals: Totals
 
 
 def hub(request: Request) -> Hub:

@@ -56,9 +56,12 @@ def parse(text: str) -> Node:
     """
     if len(text) > MAX_LENGTH:
         raise FilterError(f"The filter is longer than {MAX_LENGTH:,} characters", MAX_LENGTH)
+    unstorable = _UNSTORABLE.search(text)
+    if unstorable:
+        raise FilterError("This character cannot be part of any value", unstorable.start() + 1)
     reader = _Reader(text)
     node = _or(reader, 0)
-    if reader.kind != "end":
+    if not reader.at("end"):
         raise reader.error("AND, OR or the end is expected")
     return node
 
@@ -86,6 +89,9 @@ def clauses(node: Node) -> Iterator[Clause]:
         for part in node.parts:
             yield from clauses(part)
 
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""NUL and lone surrogates: what no text in the database can hold."""
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -125,6 +131,10 @@ class _Reader:
         self._at = found.end()
         return left
 
+    def at(self, kind: str) -> bool:
+        """Whether the token is of `kind`."""
+        return self.kind == kind
+
     def error(self, problem: str) -> FilterError:
         return FilterError(problem, self.position)
 
@@ -151,25 +161,25 @@ def _and(reader: _Reader, depth: int) -> Node:
 
 
 def _term(reader: _Reader, depth: int) -> Node:
-    if reader.kind == "open":
+    if reader.at("open"):
         if depth == MAX_DEPTH:
             raise reader.error(f"Parentheses are nested deeper than {MAX_DEPTH}")
         reader.advance()
         node = _or(reader, depth + 1)
-        if reader.kind != "close":
+        if not reader.at("close"):
             raise reader.error("A closing parenthesis is expected")
         reader.advance()
         return node
-    if reader.kind != "name":
+    if not reader.at("name"):
         raise reader.error("The name of a field is expected")
     reader.clauses += 1
     if reader.clauses > MAX_CLAUSES:
         raise reader.error(f"The filter has more than {MAX_CLAUSES} clauses")
     position = reader.position
     field = reader.advance()
-    if reader.kind != "operator":
+    if not reader.at("operator"):
         raise reader.error(f"One of {' '.join(OPERATORS)} is expected")
     operator = reader.advance()
-    if reader.kind != "value":
+    if not reader.at("value"):
         raise reader.error("A value in single quotes is expected, such as 'active'")
     return Clause(field, operator, reader.advance().replace("''", "'"), position)

@@ -9,6 +9,7 @@ from functools import cache
 
 from rosterhub.model.entities import ENTITIES, PAIRS, SYSTEM_FIELDS, Entity, Field
 
+
 @dataclass(frozen=True, slots=True)
 class Scalar:
     """A value, or a list of values, of one field."""

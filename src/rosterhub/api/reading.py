@@ -1,0 +1,166 @@
+"""The query parameters of a read, and the links of its answer (spec/rest.md, "Query parameters").
+
+Every parameter that is not known or not well formed is an `ApiError` that says what it takes.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TypeVar
+from urllib.parse import parse_qsl, quote
+
+from rosterhub.api.errors import ApiError
+from rosterhub.model import filters
+from rosterhub.model.operations import Operation
+from rosterhub.store import collections
+from rosterhub.store.collections import MAX_LIMIT, Cursor, Query, Statement
+from rosterhub.store.conditions import BadValue, UnknownField
+
+_COLLECTION = ("limit", "offset", "sort", "orderBy", "filter", "fields", "cursor")
+_SINGLE = ("fields",)
+_LARGEST = 2**31
+_T = TypeVar("_T")
+
+
+class Read:
+    """A read as it is asked for, with its statements: for one query string, made once."""
+
+    __slots__ = ("count", "page", "parameters", "query")
+
+    def __init__(self, operation: Operation, query_string: str) -> None:
+        given = _given(query_string, _COLLECTION)
+        self.query = _query(operation, given)
+        self.page: Statement = _refusing(lambda: collections.page(operation, self.query))
+        self.count: Statement = collections.count(
+            operation, Query(filter=self.query.filter, fields=())
+        )
+        self.parameters = [
+            (name, value) for name, value in given.items() if name not in _IN_EVERY_LINK
+        ]
+
+
+_IN_EVERY_LINK = ("limit", "offset", "cursor")
+
+
+@lru_cache(1_024)
+def _read(operation: Operation, query_string: str) -> Read:
+    return Read(operation, query_string)
+
+
+def read(operation: Operation, query_string: str) -> Read:
+    """The read that `query_string` asks of `operation`.
+
+    Raises:
+        ApiError: 400 with the codeMinor that the parameter deserves.
+    """
+    if len(query_string) > 2_000:
+        return Read(operation, query_string)
+    return _read(operation, query_string)
+
+
+@lru_cache(1_024)
+def single(operation: Operation, query_string: str) -> Statement:
+    """The statement for one object; the same errors as `read`."""
+    given = _given(query_string, _SINGLE)
+    return collections.single(operation, _fields(operation, given))
+
+
+def links(read: Read, url: str, records: int, total: int, more: bool, keys: tuple[str, str]) -> str:
+    """The Link header (RFC 8288): `next` and `prev` where there are such pages, `first`, `last`.
+
+    `keys` are those of the page's first and last record, empty where pages go by their offset.
+    """
+    query, found = read.query, list[str]()
+
+    def add(rel: str, offset: int, cursor: Cursor | None = None) -> None:
+        given = [*read.parameters, ("limit", str(query.limit)), ("offset", str(offset))]
+        if cursor:
+            given.append(("cursor", str(cursor)))
+        text = "&".join(f"{name}={quote(value, safe='')}" for name, value in given)
+        found.append(f'<{url}?{text}>; rel="{rel}"')
+
+    backward = query.cursor is not None and query.cursor.backward
+    if more or backward:
+        add("next", query.offset + records, _key(keys[1]))
+    if query.offset > 0:
+        before = max(query.offset - query.limit, 0)
+        # The page before the first full one begins at the beginning, whole.
+        add("prev", before, _key(keys[0], backward=True) if before else None)
+    add("first", 0)
+    add("last", max((total - 1) // query.limit * query.limit, 0))
+    return ", ".join(found)
+
+
+def _key(key: str, *, backward: bool = False) -> Cursor | None:
+    if not key:
+        return None
+    time, _, sourced_id = key.rpartition("~")
+    return Cursor(sourced_id, time, backward)
+
+
+def _given(query_string: str, known: tuple[str, ...]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    try:
+        pairs = parse_qsl(query_string, keep_blank_values=True, max_num_fields=50)
+    except ValueError as error:
+        raise _bad("There are too many query parameters.") from error
+    for name, value in pairs:
+        if name not in known:
+            raise _bad(f"Unknown parameter {name[:40]!r}; known: {', '.join(known)}.")
+        if name in given:
+            raise _bad(f"The parameter {name} stands twice.")
+        given[name] = value
+    return given
+
+
+def _query(operation: Operation, given: dict[str, str]) -> Query:
+    order = given.get("orderBy", "asc")
+    if order not in ("asc", "desc"):
+        raise _bad("orderBy is asc or desc.")
+    sort = given.get("sort", "sourcedId")
+    text = given.get("filter")
+    cursor = given.get("cursor")
+    return Query(
+        fields=_fields(operation, given),
+        filter=_refusing(lambda: filters.parse(text)) if text is not None else None,
+        sort=sort,
+        descending=order == "desc",
+        limit=min(_whole("limit", given, collections.DEFAULT_LIMIT, 1), MAX_LIMIT),
+        offset=_whole("offset", given, 0, 0),
+        cursor=_refusing(lambda: collections.cursor(cursor, sort)) if cursor else None,
+    )
+
+
+def _fields(operation: Operation, given: dict[str, str]) -> tuple[str, ...] | None:
+    text = given.get("fields", "")
+    if not text.strip():
+        return None
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    _refusing(lambda: collections.selection(operation, names))
+    return names
+
+
+def _whole(name: str, given: dict[str, str], default: int, least: int) -> int:
+    text = given.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 20) or int(text) < least:
+        raise _bad(f"{name} is a whole number of {least} or more, not {text[:40]!r}.")
+    return min(int(text), _LARGEST)
+
+
+def _refusing(what: Callable[[], _T]) -> _T:
+    """The value of `what`; what it refuses, as the API says it."""
+    try:
+        return what()
+    except UnknownField as error:
+        raise ApiError(400, "invalid_filter_field", str(error)) from error
+    except collections.UnknownSort as error:
+        raise ApiError(400, "invalid_sort_field", str(error)) from error
+    except collections.UnknownSelection as error:
+        raise ApiError(400, "invalid_selection_field", str(error)) from error
+    except (filters.FilterError, BadValue, collections.BadCursor) as error:
+        raise _bad(str(error)) from error
+
+
+def _bad(text: str) -> ApiError:
+    return ApiError(400, "invaliddata", text)

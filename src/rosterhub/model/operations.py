@@ -1,0 +1,184 @@
+"""Every operation of OneRoster 1.2 that reads (spec/rest.md, "Operations"): a row each.
+
+What an operation returns, what it is restricted to and what it goes through follow from its path.
+Routes, scopes and OpenAPI are made from this table.
+"""
+
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from rosterhub.model.entities import ENTITIES
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A collection: the records of `entity`, only those whose `field` (or one of whose roles) is
+    `value` when it has a restriction.
+    """
+
+    entity: str
+    field: str = ""
+    value: str = ""
+
+
+COLLECTIONS: MappingProxyType[str, Kind] = MappingProxyType(
+    {
+        **{e.name: Kind(e.name) for e in ENTITIES.values() if not e.embedded_in},
+        "terms": Kind("academicSessions", "type", "term"),
+        "gradingPeriods": Kind("academicSessions", "type", "gradingPeriod"),
+        "schools": Kind("orgs", "type", "school"),
+        "students": Kind("users", "roles.role", "student"),
+        "teachers": Kind("users", "roles.role", "teacher"),
+    }
+)
+"""What each collection's name in a path stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """An object that a nested path goes through; `parameter` holds its sourcedId."""
+
+    collection: str
+    parameter: str
+
+    @property
+    def kind(self) -> Kind:
+        """What may stand there."""
+        return COLLECTIONS[self.collection]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation: `path` is below the base of its service, any of `scopes` lets a caller in."""
+
+    id: str
+    service: str
+    path: str
+    scopes: tuple[str, ...]
+
+    @property
+    def collection(self) -> str:
+        """The name of the collection that it reads or reads from."""
+        return next(s for s in reversed(self.path.split("/")) if not s.startswith("{"))
+
+    @property
+    def kind(self) -> Kind:
+        """What it returns."""
+        return COLLECTIONS[self.collection]
+
+    @property
+    def single(self) -> bool:
+        """Whether it returns one object."""
+        return self.path.endswith("}")
+
+    @property
+    def parents(self) -> tuple[Parent, ...]:
+        """What its path goes through, from left to right."""
+        inner = self.path.removesuffix("/{sourcedId}") if self.single else self.path
+        return tuple(Parent(*found) for found in re.findall(r"/(\w+)/\{(\w+)\}", inner))
+
+    @property
+    def wrapper(self) -> str:
+        """The one member of its answer: `users` or `user`."""
+        entity = ENTITIES[self.kind.entity]
+        return entity.singular if self.single else entity.name
+
+
+def _collections(service: str, scopes: tuple[str, ...], *names: str) -> list[Operation]:
+    """The two operations of each collection: all of it, and one object."""
+    made: list[Operation] = []
+    for name in names:
+        plural = name[:1].upper() + name[1:]
+        singular = _SINGULAR.get(name) or ENTITIES[name].singular
+        one = singular[:1].upper() + singular[1:]
+        made.append(Operation(f"getAll{plural}", service, f"/{name}", scopes))
+        made.append(Operation(f"get{one}", service, f"/{name}/{{sourcedId}}", scopes))
+    return made
+
+
+_SINGULAR = {
+    "terms": "term",
+    "gradingPeriods": "gradingPeriod",
+    "schools": "school",
+    "students": "student",
+    "teachers": "teacher",
+}
+
+_NESTED = {
+    "rostering": (
+        ("roster.readonly",),
+        {
+            "getStudentsForClass": "/classes/{classSourcedId}/students",
+            "getTeachersForClass": "/classes/{classSourcedId}/teachers",
+            "getClassesForCourse": "/courses/{courseSourcedId}/classes",
+            "getClassesForSchool": "/schools/{schoolSourcedId}/classes",
+            "getEnrollmentsForClassInSchool": (
+                "/schools/{schoolSourcedId}/classes/{classSourcedId}/enrollments"
+            ),
+            "getStudentsForClassInSchool": (
+                "/schools/{schoolSourcedId}/classes/{classSourcedId}/students"
+            ),
+            "getTeachersForClassInSchool": (
+                "/schools/{schoolSourcedId}/classes/{classSourcedId}/teachers"
+            ),
+            "getCoursesForSchool": "/schools/{schoolSourcedId}/courses",
+            "getEnrollmentsForSchool": "/schools/{schoolSourcedId}/enrollments",
+            "getStudentsForSchool": "/schools/{schoolSourcedId}/students",
+            "getTeachersForSchool": "/schools/{schoolSourcedId}/teachers",
+            "getTermsForSchool": "/schools/{schoolSourcedId}/terms",
+            "getClassesForStudent": "/students/{studentSourcedId}/classes",
+            "getClassesForTeacher": "/teachers/{teacherSourcedId}/classes",
+            "getClassesForTerm": "/terms/{termSourcedId}/classes",
+            "getGradingPeriodsForTerm": "/terms/{termSourcedId}/gradingPeriods",
+            "getClassesForUser": "/users/{userSourcedId}/classes",
+        },
+    ),
+    "gradebook": (
+        ("gradebook.readonly",),
+        {
+            "getCategoriesForClass": "/classes/{classSourcedId}/categories",
+            "getLineItemsForClass": "/classes/{classSourcedId}/lineItems",
+            "getResultsForLineItemForClass": (
+                "/classes/{classSourcedId}/lineItems/{lineItemSourcedId}/results"
+            ),
+            "getResultsForClass": "/classes/{classSourcedId}/results",
+            "getScoreScalesForClass": "/classes/{classSourcedId}/scoreScales",
+            "getResultsForStudentForClass": (
+                "/classes/{classSourcedId}/students/{studentSourcedId}/results"
+            ),
+            "getScoreScalesForSchool": "/schools/{schoolSourcedId}/scoreScales",
+        },
+    ),
+    "resources": (
+        ("resource.readonly",),
+        {
+            "getResourcesForClass": "/classes/{classSourcedId}/resources",
+            "getResourcesForCourse": "/courses/{courseSourcedId}/resources",
+            "getResourcesForUser": "/users/{userSourcedId}/resources",
+        },
+    ),
+}
+
+_ROSTER = ("roster-core.readonly", "roster.readonly")
+
+OPERATIONS: tuple[Operation, ...] = (
+    *_collections(
+        "rostering",
+        _ROSTER,
+        *("academicSessions", "classes", "courses", "enrollments", "gradingPeriods", "orgs"),
+        *("schools", "students", "teachers", "terms", "users"),
+    ),
+    *_collections("rostering", ("roster-demographics.readonly",), "demographics"),
+    *_collections(
+        "gradebook",
+        ("gradebook-core.readonly", "gradebook.readonly"),
+        *("categories", "lineItems", "results", "scoreScales"),
+    ),
+    *_collections("resources", ("resource-core.readonly", "resource.readonly"), "resources"),
+    *(
+        Operation(name, service, path, scopes)
+        for service, (scopes, paths) in _NESTED.items()
+        for name, path in paths.items()
+    ),
+)

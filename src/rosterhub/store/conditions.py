@@ -1,0 +1,292 @@
+"""A filter's tree to an SQL condition. Values become bind parameters, never SQL.
+
+Names reach into the properties of `model/objects.py`; what a comparison means for each kind of
+value is that of spec/rest.md, "Filter grammar".
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from rosterhub.model import values
+from rosterhub.model.entities import ENTITIES, SYSTEM_FIELDS, Field, Kind
+from rosterhub.model.filters import And, Clause, Node, Or
+from rosterhub.model.objects import (
+    Linked,
+    Metadata,
+    Nested,
+    Pairs,
+    Property,
+    Reference,
+    Rows,
+    Scalar,
+    by_name,
+)
+from rosterhub.store.documents import instant
+
+
+class UnknownField(ValueError):  # noqa: N818
+    """The filter names what the object does not have; the text says what it may name."""
+
+
+class BadValue(ValueError):  # noqa: N818
+    """The filter compares a field with what cannot be one of its values."""
+
+
+@dataclass(slots=True)
+class Parameters:
+    """The bind parameters of a statement in order; `uses` are the entities it reads."""
+
+    values: list[str] = field(default_factory=list[str])
+    uses: set[str] = field(default_factory=set[str])
+    before: int = 0
+
+    def add(self, value: str) -> str:
+        """The placeholder for `value`, after the `before` ones that others fill."""
+        self.values.append(value)
+        return f"${self.before + len(self.values)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _One:
+    """An operand with at most one value."""
+
+    field: Field
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """An operand that is an SQL array."""
+
+    field: Field
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Many:
+    """An operand with a value for each row of `source` (what follows FROM, with its WHERE)."""
+
+    field: Field
+    value: str
+    source: str
+
+
+_Operand = _One | _List | _Many
+_TEXT = Field("type")
+_ID = SYSTEM_FIELDS[0]
+
+
+def condition(node: Node, entity: str, parameters: Parameters) -> str:
+    """SQL for `node` on the row `t` of the table of `entity`; in brackets where it needs them.
+
+    Raises:
+        UnknownField: a name is none of the object's.
+        BadValue: a value is none of its field's.
+    """
+    match node:
+        case Clause():
+            return _clause(node, entity, parameters)
+        case And():
+            return "(" + " AND ".join(condition(p, entity, parameters) for p in node.parts) + ")"
+        case Or():
+            return "(" + " OR ".join(condition(p, entity, parameters) for p in node.parts) + ")"
+
+
+def _clause(clause: Clause, entity: str, parameters: Parameters) -> str:
+    operand = _operand(clause.field, entity, parameters)
+    operator, text = clause.operator, clause.value
+    match operand:
+        case _One():
+            return _compare(operand.field, operand.value, operator, text, parameters)
+        case _List():
+            return _compare_list(operand, operator, text, parameters)
+        case _Many():
+            return _compare_many(operand, operator, text, parameters)
+
+
+def _operand(name: str, entity: str, parameters: Parameters) -> _Operand:
+    head, *rest = name.split(".")
+    found = by_name(entity).get(head)
+    if found is None:
+        known = ", ".join(by_name(entity))
+        raise UnknownField(f"There is no field {name[:60]!r} to filter by; known: {known}.")
+    return _reach(found, rest, "t", name, parameters)
+
+
+def _reach(
+    prop: Property, rest: list[str], row: str, name: str, parameters: Parameters
+) -> _Operand:
+    """What `rest` names within `prop` of the row `row`."""
+    match prop, rest:
+        case Scalar(), []:
+            value = f'{row}."{prop.field.column}"'
+            return _List(prop.field, value) if prop.field.many else _One(prop.field, value)
+        case Reference(), ["sourcedId"]:
+            value = f'{row}."{prop.field.column}"'
+            return _List(_ID, value) if prop.field.many else _One(_ID, value)
+        case ((Reference() | Linked()), ["type"]):
+            target = prop.target if isinstance(prop, Reference) else prop.refers_to
+            assert target is not None
+            return _One(_TEXT, f"'{ENTITIES[target].singular}'")
+        case Linked(), ["sourcedId"]:
+            return _linked(prop, row, parameters)
+        case Pairs(), [part] if part in (prop.left, prop.right):
+            left = part == prop.left
+            piece = "split_part(e, ':', 1)" if left else "substr(e, strpos(e, ':') + 1)"
+            return _Many(_TEXT, piece, f'unnest({row}."{prop.field.column}") e WHERE true')
+        case Rows(), [part, *more]:
+            return _rows(prop, part, more, row, name, parameters)
+        case Nested(), [part]:
+            inner = next((p for p in prop.parts if p.name == part), None)
+            if inner:
+                return _reach(inner, [], row, name, parameters)
+        case Metadata(), [_, *_]:
+            return _metadata(prop, ".".join(rest), row, parameters)
+        case _:
+            pass
+    raise UnknownField(f"{name[:60]!r} cannot be filtered by; {_hint(prop)}")
+
+
+def _hint(prop: Property) -> str:
+    match prop:
+        case Reference() | Linked():
+            return f"name {prop.name}.sourcedId."
+        case Pairs():
+            return f"name {prop.name}.{prop.left} or {prop.name}.{prop.right}."
+        case Rows():
+            names = ", ".join(f"{prop.name}.{p.name}" for p in prop.parts)
+            return f"name one of {names}."
+        case Nested():
+            return f"name one of {', '.join(p.name for p in prop.parts)} within {prop.name}."
+        case Metadata():
+            return "name a key, such as metadata.jp.homeClass."
+        case Scalar():
+            return f"{prop.name} is a value without parts."
+
+
+def _linked(prop: Linked, row: str, parameters: Parameters) -> _Many:
+    entity = ENTITIES[prop.entity]
+    parameters.uses.add(prop.entity)
+    column = entity.by_name[prop.target].column if prop.target else "sourced_id"
+    rows = (
+        f"SELECT l.{column} AS id FROM {entity.table} l"
+        f" WHERE l.{entity.by_name[prop.via].column} = {row}.sourced_id AND l.status = 'active'"
+    )
+    if prop.own:
+        rows += f' UNION ALL SELECT unnest({row}."{prop.own.column}")'
+    return _Many(_ID, "i.id", f"({rows}) i WHERE true")
+
+
+def _rows(
+    prop: Rows, part: str, rest: list[str], row: str, name: str, parameters: Parameters
+) -> _Operand:
+    entity = ENTITIES[prop.entity]
+    parameters.uses.add(prop.entity)
+    source = (
+        f"{entity.table} r WHERE r.{entity.by_name[prop.via].column} = {row}.sourced_id"
+        f" AND (r.status = 'active' OR {row}.status = 'tobedeleted')"
+    )
+    inner: Property | None = next((p for p in prop.parts if p.name == part), None)
+    if prop.group and part == prop.group.name:
+        inner = prop.group
+    elif prop.group and part == prop.grouped:
+        wanted, rest = (rest[0], rest[1:]) if len(prop.parts) > 1 and rest else ("", rest)
+        named = (p for p in prop.parts if p.name == wanted or len(prop.parts) == 1)
+        inner = next(named, None)
+    elif prop.group:
+        inner = None
+    if inner is None:
+        raise UnknownField(f"{name[:60]!r} cannot be filtered by; {_hint(prop)}")
+    found = _reach(inner, rest, "r", name, parameters)
+    assert isinstance(found, _One)
+    return _Many(found.field, found.value, source)
+
+
+def _metadata(prop: Metadata, key: str, row: str, parameters: Parameters) -> _One:
+    known = next((f for f in prop.fields if f.metadata_key == key), None)
+    if known is None:
+        return _One(_TEXT, f"({row}.metadata ->> {parameters.add(key)}::text)")
+    value = f"({row}.metadata ->> '{known.metadata_key}')"
+    cast = {Kind.INTEGER: "::integer", Kind.BOOLEAN: "::boolean"}.get(known.kind, "")
+    return _One(known, value + cast)
+
+
+def _compare(field: Field, value: str, operator: str, text: str, parameters: Parameters) -> str:
+    if operator == "~":
+        shown = instant(value) if field.kind is Kind.DATETIME else f"{value}::text"
+        return f"{shown} ILIKE {parameters.add(_contains(text))}::text"
+    bound = parameters.add(_typed(field, text)) + _CASTS.get(field.kind, "::text")
+    sql = "IS DISTINCT FROM" if operator == "!=" else operator
+    return f"{value} {sql} {bound}"
+
+
+def _compare_list(operand: _List, operator: str, text: str, parameters: Parameters) -> str:
+    if operator not in ("=", "!=", "~"):
+        one = f"e {operator} {parameters.add(text)}::text"
+        return f"EXISTS (SELECT FROM unnest({operand.value}) e WHERE {one})"
+    items = text.split(",")
+    listed = ", ".join(f"{parameters.add(item)}::text" for item in items)
+    wanted = f"ARRAY[{listed}]"
+    if operator == "~":
+        return f"{operand.value} && {wanted}"
+    same = f"{operand.value} @> {wanted}"
+    if len(items) > 1:
+        same += f" AND {operand.value} <@ {wanted}"
+    return f"({same})" if operator == "=" else f"NOT coalesce({same}, false)"
+
+
+def _compare_many(operand: _Many, operator: str, text: str, parameters: Parameters) -> str:
+    items = text.split(",") if operand.field.kind in _LISTABLE else [text]
+    if operator == "~":
+        each = (_compare(operand.field, operand.value, "~", i, parameters) for i in items)
+        return f"EXISTS (SELECT FROM {operand.source} AND ({' OR '.join(each)}))"
+    if len(items) > 1 and operator in ("=", "!="):
+        listed = ", ".join(f"{parameters.add(item)}::text" for item in items)
+        held = f"ARRAY(SELECT {operand.value}::text FROM {operand.source})"
+        same = f"({held} @> ARRAY[{listed}] AND {held} <@ ARRAY[{listed}])"
+        return same if operator == "=" else f"NOT {same}"
+    plain = "=" if operator == "!=" else operator
+    one = _compare(operand.field, operand.value, plain, text, parameters)
+    found = f"EXISTS (SELECT FROM {operand.source} AND {one})"
+    return f"NOT {found}" if operator == "!=" else found
+
+
+_LISTABLE = frozenset({Kind.TEXT, Kind.GUID, Kind.YEAR})
+
+_CASTS = {
+    Kind.DATE: "::date",
+    Kind.DATETIME: "::timestamptz",
+    Kind.BOOLEAN: "::boolean",
+    Kind.FLOAT: "::numeric",
+    Kind.INTEGER: "::numeric",
+}
+
+_FORMS = {
+    Kind.DATE: (re.compile(values.DATE), "a date such as 2026-04-01"),
+    Kind.DATETIME: (
+        re.compile(values.DATETIME_TOLERANT),
+        "a time such as 2026-04-01T00:00:00.000Z",
+    ),
+    Kind.FLOAT: (re.compile(values.NUMBER), "a number"),
+    Kind.INTEGER: (re.compile(values.NUMBER), "a number"),
+    Kind.BOOLEAN: (re.compile("^(true|false)$", re.IGNORECASE), "true or false"),
+}
+
+
+def _typed(field: Field, text: str) -> str:
+    """`text` as the field's type is read from; a time without a zone is UTC."""
+    form = _FORMS.get(field.kind)
+    if form is None:
+        return text
+    pattern, what = form
+    # `$` would let a line end pass.
+    if not pattern.match(text) or text.endswith("\n"):
+        raise BadValue(f"{field.json} is compared with {text[:60]!r}, which is not {what}.")
+    if field.kind is Kind.DATETIME and not re.search(r"Z$|[+-]\d\d:?\d\d$", text[10:]):
+        return f"{text}Z" if len(text) > 10 else f"{text}T00:00:00Z"
+    return text
+
+
+def _contains(text: str) -> str:
+    """The LIKE pattern for texts that contain `text`."""
+    return "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"

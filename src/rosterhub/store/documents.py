@@ -1,0 +1,157 @@
+"""Records to JSON text, in SQL: one expression for each property, put together in one pass.
+
+`concat_ws` leaves out what is NULL, so an absent value has no member (spec/models.md). Concatenated
+text takes less than half the time of the json functions (docs/adr/0005). Parameter $1 is the root
+URL of this server, JSON-safe.
+"""
+
+from collections.abc import Iterable
+
+from rosterhub.model.entities import ENTITIES, Field, Kind
+from rosterhub.model.objects import (
+    Linked,
+    Metadata,
+    Nested,
+    Pairs,
+    Property,
+    Reference,
+    Rows,
+    Scalar,
+)
+from rosterhub.model.services import path_of
+
+ROOT = "$1"
+_PLAIN = frozenset({Kind.BOOLEAN, Kind.DATE, Kind.YEAR})
+"""Kinds whose text needs no escape in JSON."""
+
+
+def document(properties: Iterable[Property], row: str = "t") -> str:
+    """SQL for the JSON object of the row `row` of an entity's table."""
+    return f"'{{' || {_members(properties, row)} || '}}'"
+
+
+def _members(properties: Iterable[Property], row: str) -> str:
+    return f"concat_ws(',', {', '.join(_member(p, row) for p in properties)})"
+
+
+def _member(prop: Property, row: str) -> str:
+    """SQL for `"name":value`, NULL where there is no value."""
+    value = _value(prop, row)
+    return f"'\"{prop.name}\":' || {value}"
+
+
+def _value(prop: Property, row: str) -> str:
+    match prop:
+        case Scalar():
+            return scalar(prop.field, f'{row}."{prop.field.column}"')
+        case Reference():
+            return _reference(prop, row)
+        case Linked():
+            return _linked(prop, row)
+        case Rows():
+            return _rows(prop, row)
+        case Pairs():
+            return _pairs(prop, f'{row}."{prop.field.column}"')
+        case Nested():
+            return f"'[' || {document(prop.parts, row)} || ']'"
+        case Metadata():
+            return _metadata(prop.fields, row)
+
+
+def scalar(field: Field, value: str) -> str:
+    """SQL for the JSON text of a value of `field`, or of the list it holds."""
+    if field.many:
+        return f"to_json(nullif({value}, '{{}}'))"
+    if field.kind in _PLAIN:
+        return f"'\"' || {value} || '\"'"
+    if field.kind is Kind.DATETIME:
+        return f"'\"' || {instant(value)} || '\"'"
+    if field.kind in (Kind.FLOAT, Kind.INTEGER):
+        return f"{value}::text"
+    return f"to_json({value})"
+
+
+def instant(value: str) -> str:
+    """SQL for a time as JSON and CSV show it."""
+    return f"to_char({value} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+
+
+def reference(target: str, sourced_id: str) -> str:
+    """SQL for the reference to the record of `target` that `sourced_id` names."""
+    path, kind = path_of(target), ENTITIES[target].singular
+    return (
+        f"'{{\"href\":\"' || {ROOT} || '{path}/' || replace({sourced_id}, '/', '%2F')"
+        f' || \'","sourcedId":"\' || {sourced_id} || \'","type":"{kind}"}}\''
+    )
+
+
+def _reference(prop: Reference, row: str) -> str:
+    value = f'{row}."{prop.field.column}"'
+    if not prop.field.many:
+        return reference(prop.target, value)
+    listed = f"SELECT string_agg({reference(prop.target, 'e')}, ',') FROM unnest({value}) e"
+    return f"'[' || ({listed}) || ']'"
+
+
+def _linked(prop: Linked, row: str) -> str:
+    entity = ENTITIES[prop.entity]
+    column = entity.by_name[prop.target].column if prop.target else "sourced_id"
+    via = entity.by_name[prop.via].column
+    rows = (
+        f"SELECT l.{column} AS id FROM {entity.table} l"
+        f" WHERE l.{via} = {row}.sourced_id AND l.status = 'active'"
+    )
+    if prop.own:
+        rows += f' UNION SELECT unnest({row}."{prop.own.column}")'
+    if prop.single:
+        return f"(SELECT {reference(prop.refers_to, 'i.id')} FROM ({rows} ORDER BY 1 LIMIT 1) i)"
+    refs = f"string_agg({reference(prop.refers_to, 'i.id')}, ',' ORDER BY i.id)"
+    return f"'[' || (SELECT {refs} FROM ({rows}) i) || ']'"
+
+
+def _rows(prop: Rows, row: str) -> str:
+    entity = ENTITIES[prop.entity]
+    via = entity.by_name[prop.via].column
+    # A deleted record is shown with what it had: its parts were deleted along with it.
+    source = (
+        f"FROM {entity.table} r WHERE r.{via} = {row}.sourced_id"
+        f" AND (r.status = 'active' OR {row}.status = 'tobedeleted')"
+    )
+    if not prop.group:
+        listed = f"string_agg({document(prop.parts, 'r')}, ',' ORDER BY r.sourced_id)"
+        return f"'[' || (SELECT {listed} {source}) || ']'"
+    only = prop.parts[0] if len(prop.parts) == 1 else None
+    one = _value(only, "r") if only else document(prop.parts, "r")
+    group = f'r."{prop.group.field.column}"'
+    listed = (
+        f"SELECT {group} AS value, string_agg({one}::text, ',' ORDER BY r.sourced_id) AS members"
+        f" {source} GROUP BY 1"
+    )
+    whole = (
+        f"'{{\"{prop.group.name}\":' || {scalar(prop.group.field, 'g.value')}"
+        f" || ',\"{prop.grouped}\":[' || g.members || ']}}'"
+    )
+    return f"'[' || (SELECT string_agg({whole}, ',' ORDER BY g.value) FROM ({listed}) g) || ']'"
+
+
+def _pairs(prop: Pairs, value: str) -> str:
+    left = f"'{{\"{prop.left}\":' || to_json(split_part(e, ':', 1))"
+    right = f"',\"{prop.right}\":' || to_json(substr(e, strpos(e, ':') + 1)) || '}}'"
+    return f"'[' || (SELECT string_agg({left} || {right}, ',') FROM unnest({value}) e) || ']'"
+
+
+def _metadata(fields: tuple[Field, ...], row: str) -> str:
+    """The profile's own keys without a look at each record's; others by `nested_metadata`."""
+    column = f"{row}.metadata"
+    general = f"nested_metadata({column})::text"
+    if not fields:
+        return general
+    prefix = "jp"
+    keys = ", ".join(f"'{f.metadata_key}'" for f in fields)
+    members = ", ".join(
+        f"'\"{(f.metadata_key or '').removeprefix(f'{prefix}.')}\":'"
+        f" || nullif({column} -> '{f.metadata_key}', 'null')::text"
+        for f in fields
+    )
+    known = f"'{{\"{prefix}\":{{' || concat_ws(',', {members}) || '}}}}'"
+    return f"CASE WHEN {column} - ARRAY[{keys}] = '{{}}' THEN {known} ELSE {general} END"
