@@ -10,7 +10,7 @@ import psycopg
 import typer
 
 import rosterhub
-from rosterhub.cli import audit, db, export, imports, keys, serve, up
+from rosterhub.cli import audit, db, export, generate, imports, keys, serve, up
 
 app = typer.Typer(
     name="rosterhub",
@@ -23,6 +23,7 @@ app.command("up")(up.up)
 app.command("api")(serve.api)
 app.command("worker")(serve.worker)
 app.add_typer(db.app, name="db")
+app.command("generate")(generate.generate)
 app.command("import")(imports.import_)
 app.command("export")(export.export)
 app.add_typer(imports.app, name="imports")

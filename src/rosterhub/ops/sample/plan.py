@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
+LARGEST_BOARD = 20_000_000
+"""The most people of a board: all pupils of Japan, with room to spare."""
 CLASS_SIZE = 31
 """Pupils a home room has on average in a board of some size; the law's limit is 35."""
 
@@ -92,7 +94,7 @@ class Plan:
         even = self._share(class_number, self.pupils)
         if not 0 < class_number < self.classes:
             return even
-        span = self.pupils // self.classes // 10
+        span = self.pupils // self.classes // 15
         return even + (class_number * 2_654_435_761 >> 7) % (2 * span + 1) - span
 
     def _share(self, classes: int, of: int) -> int:
@@ -108,8 +110,8 @@ def plan(people: int) -> Plan:
     Raises:
         ValueError: there are no people, or more than a country has.
     """
-    if not 1 <= people <= 100_000_000:
-        raise ValueError(f"A board has 1 to 100,000,000 people, not {people:,}.")
+    if not 1 <= people <= LARGEST_BOARD:
+        raise ValueError(f"A board has 1 to {LARGEST_BOARD:,} people, not {people:,}.")
     teachers = max(1, people // 25) if people > 1 else 0
     guardians = people * 36 // 100
     pupils = people - teachers - guardians
