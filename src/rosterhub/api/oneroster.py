@@ -5,6 +5,7 @@ handed on. No handler knows an entity.
 """
 
 import re
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
 import psycopg
@@ -16,10 +17,11 @@ from starlette.routing import Route
 from rosterhub.api import reading
 from rosterhub.api.errors import ApiError
 from rosterhub.api.hub import authenticate, hub
-from rosterhub.model.operations import OPERATIONS, Operation
-from rosterhub.model.services import ALIAS, BASES
+from rosterhub.model.operations import OPERATIONS, OPERATIONS_11, Operation
 from rosterhub.store.collections import Statement
 from rosterhub.store.connect import Pool
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 _HOST = re.compile(r"[0-9A-Za-z._-]{1,255}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 _DOCS, _RECORDS, _MORE, _FIRST, _LAST, _VERSION, _PARENTS = range(7)
@@ -29,19 +31,19 @@ _JSON = "application/json"
 
 def routes() -> list[Route]:
     """A route for each operation at each base of its service."""
-    made: list[Route] = []
-    for operation in OPERATIONS:
-        bases = [BASES[operation.service]]
-        if operation.service == "rostering":
-            bases.append(ALIAS)
-        handler = _single if operation.single else _collection
-        made += [
-            Route(base + operation.path, handler(operation), methods=["GET"]) for base in bases
-        ]
-    return made
+    return [
+        Route(base + operation.path, _handler(operation), methods=[operation.method])
+        for operation in (*OPERATIONS, *OPERATIONS_11)
+        for base in operation.bases
+        if operation.method == "GET"
+    ]
 
 
-def _collection(operation: Operation):
+def _handler(operation: Operation) -> Handler:
+    return _single(operation) if operation.single else _collection(operation)
+
+
+def _collection(operation: Operation) -> Handler:
     parameters = [parent.parameter for parent in operation.parents]
     start = f'{{"{operation.wrapper}":['.encode()
 
@@ -81,7 +83,7 @@ def _collection(operation: Operation):
     return serve
 
 
-def _single(operation: Operation):
+def _single(operation: Operation) -> Handler:
     start = f'{{"{operation.wrapper}":'.encode()
 
     async def serve(request: Request) -> Response:

@@ -76,7 +76,8 @@ class Field:
     the flat key `metadata_key`). `reference` names the entity it points to, `many` says that the
     cell is a comma-separated list, `unique` that no two live records share it. `profiles` limits
     the field to those profile ids (None: all), `spellings` gives another column name in some.
-    A field that is not `served` is in the CSV file and not in the JSON object.
+    A field that is not `served` is in the CSV file and not in the JSON object, one that is not
+    `filed` the other way round; `optional` ones are required in the file and not in the object.
     """
 
     csv: str
@@ -90,6 +91,8 @@ class Field:
     profiles: frozenset[str] | None = None
     spellings: tuple[tuple[frozenset[str], str], ...] = ()
     served: bool = True
+    filed: bool = True
+    optional: bool = False
 
     def __post_init__(self) -> None:
         if not self.json:
@@ -125,6 +128,8 @@ class Field:
 
     def name_in(self, profile: str) -> str | None:
         """The column name that `profile` writes, None where the profile has no such column."""
+        if not self.filed:
+            return None
         if self.profiles is not None and profile not in self.profiles:
             return None
         return next((name for ids, name in self.spellings if profile in ids), self.csv)
@@ -167,7 +172,8 @@ class Entity:
     by_name: dict[str, Field] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        names = {name: f for f in (*SYSTEM_FIELDS, *self.fields) for name in f.names}
+        filed = (f for f in (*SYSTEM_FIELDS, *self.fields) if f.filed)
+        names = {name: f for f in filed for name in f.names}
         object.__setattr__(self, "by_name", names)
 
     @property
@@ -232,6 +238,7 @@ RESOURCE_ROLES = _enum(
 )
 # spec/japan-profiles.md: two lists are in use for enrollments, the union is taken.
 ENROLLMENT_ROLES = _enum("administrator", "guardian", "proctor", "student", "teacher")
+SCORE_STATUS = _enum("exempt", "fully graded", "not submitted", "partially graded", "submitted")
 LEARNING_OBJECTIVE_SOURCES = _enum("case", "unknown")
 
 
@@ -239,10 +246,8 @@ def _r(csv: str, kind: Kind = Kind.TEXT, **more: object) -> Field:
     return Field(csv, kind, required=True, **more)  # type: ignore[arg-type]
 
 
-def _ref(
-    csv: str, target: str, *, required: bool = False, many: bool = False, served: bool = True
-) -> Field:
-    return Field(csv, Kind.GUID, required=required, reference=target, many=many, served=served)
+def _ref(csv: str, target: str, *, required: bool = False, many: bool = False) -> Field:
+    return Field(csv, Kind.GUID, required=required, reference=target, many=many)
 
 
 def _list(csv: str) -> Field:
@@ -329,7 +334,7 @@ _ALL: tuple[Entity, ...] = (
         "rostering",
         (
             _r("enabledUser", Kind.BOOLEAN),
-            _r("username", unique=True),
+            _r("username", unique=True, optional=True),
             Field("userIds", Kind.USER_IDS),
             _r("givenName"),
             _r("familyName"),
@@ -459,10 +464,16 @@ _ALL: tuple[Entity, ...] = (
             _r("dueDate", Kind.DATETIME),
             _ref("classSourcedId", "classes", required=True),
             _ref("categorySourcedId", "categories", required=True),
-            _ref("academicSessionSourcedId", "academicSessions", required=True),
+            _r(
+                "academicSessionSourcedId",
+                Kind.GUID,
+                reference="academicSessions",
+                optional=True,
+            ),
             Field("resultValueMin", Kind.FLOAT),
             Field("resultValueMax", Kind.FLOAT),
             _ref("schoolSourcedId", "orgs", required=True),
+            Field("gradingPeriodSourcedId", Kind.GUID, reference="academicSessions", filed=False),
         ),
         inverses=(
             Inverse(
@@ -481,12 +492,7 @@ _ALL: tuple[Entity, ...] = (
         (
             _ref("lineItemSourcedId", "lineItems", required=True),
             _ref("studentSourcedId", "users", required=True),
-            _r(
-                "scoreStatus",
-                enumeration=_enum(
-                    "exempt", "fully graded", "not submitted", "partially graded", "submitted"
-                ),
-            ),
+            _r("scoreStatus", enumeration=SCORE_STATUS),
             Field("score", Kind.FLOAT),
             _r("scoreDate", Kind.DATE),
             Field("comment"),
@@ -514,8 +520,8 @@ _ALL: tuple[Entity, ...] = (
         (
             _r("title"),
             _r("type"),
-            _ref("orgSourcedId", "orgs", required=True, served=False),
-            _ref("courseSourcedId", "courses", required=True),
+            _r("orgSourcedId", Kind.GUID, reference="orgs", served=False),
+            _r("courseSourcedId", Kind.GUID, reference="courses", optional=True),
             _ref("classSourcedId", "classes", required=True),
             _r("scoreScaleValue", Kind.SCALE_VALUES),
         ),
@@ -621,8 +627,79 @@ _ALL: tuple[Entity, ...] = (
     ),
 )
 
+_ONLY_OVER_REST: tuple[Entity, ...] = (
+    Entity(
+        "assessmentLineItems",
+        "assessmentLineItem",
+        "gradebook",
+        (
+            _r("title"),
+            Field("description"),
+            _ref("classSourcedId", "classes"),
+            _ref("parentAssessmentLineItemSourcedId", "assessmentLineItems"),
+            _ref("scoreScaleSourcedId", "scoreScales"),
+            Field("resultValueMin", Kind.FLOAT),
+            Field("resultValueMax", Kind.FLOAT),
+        ),
+        since="1.2",
+    ),
+    Entity(
+        "assessmentResults",
+        "assessmentResult",
+        "gradebook",
+        (
+            _ref("assessmentLineItemSourcedId", "assessmentLineItems", required=True),
+            _ref("studentSourcedId", "users", required=True),
+            Field("score", Kind.FLOAT),
+            Field("textScore"),
+            _r("scoreDate", Kind.DATE),
+            _ref("scoreScaleSourcedId", "scoreScales"),
+            Field("scorePercentile", Kind.FLOAT),
+            _r("scoreStatus", enumeration=SCORE_STATUS),
+            Field("comment"),
+            _bool("inProgress"),
+            _bool("incomplete"),
+            _bool("late"),
+            _bool("missing"),
+        ),
+        since="1.2",
+    ),
+    Entity(
+        "assessmentLineItemLearningObjectiveIds",
+        "assessmentLineItemLearningObjectiveId",
+        "gradebook",
+        (
+            _ref("assessmentLineItemSourcedId", "assessmentLineItems", required=True),
+            _r("source", enumeration=LEARNING_OBJECTIVE_SOURCES),
+            _r("learningObjectiveId"),
+        ),
+        embedded_in="assessmentLineItems",
+        since="1.2",
+    ),
+    Entity(
+        "assessmentResultLearningObjectiveIds",
+        "assessmentResultLearningObjectiveId",
+        "gradebook",
+        (
+            _ref("assessmentResultSourcedId", "assessmentResults", required=True),
+            _r("source", enumeration=LEARNING_OBJECTIVE_SOURCES),
+            _r("learningObjectiveId"),
+            Field("score", Kind.FLOAT),
+            Field("textScore"),
+        ),
+        embedded_in="assessmentResults",
+        since="1.2",
+    ),
+)
+"""What OneRoster has no file for (spec/models.md, assessmentLineItem and assessmentResult)."""
+
 ENTITIES: MappingProxyType[str, Entity] = MappingProxyType({e.name: e for e in _ALL})
 """Every entity by name, in an order in which a referenced entity mostly comes first."""
+
+RECORDS: MappingProxyType[str, Entity] = MappingProxyType(
+    {e.name: e for e in (*_ALL, *_ONLY_OVER_REST)}
+)
+"""Every entity that has a table: those of the files and those that only REST knows."""
 
 ONEROSTER_11_USER_COLUMNS = (
     _ref("orgSourcedIds", "orgs", required=True, many=True),

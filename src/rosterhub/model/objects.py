@@ -6,8 +6,19 @@ nothing here knows SQL.
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
-from rosterhub.model.entities import ENTITIES, PAIRS, SYSTEM_FIELDS, Entity, Field
+from rosterhub.model.entities import (
+    ONEROSTER_11_USER_COLUMNS,
+    PAIRS,
+    RECORDS,
+    SYSTEM_FIELDS,
+    Entity,
+    Field,
+)
+
+Version = Literal["1.2", "1.1"]
+"""The OneRoster version that an object is shown in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +32,15 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A reference, or a list of them, that a field of the entity itself holds."""
+    """A reference, or a list of them, that a field of the entity itself holds; a single one may
+    come from the field `otherwise` when that is blank.
+    """
 
     name: str
     field: Field
     target: str
     required: bool = False
+    otherwise: Field | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +63,7 @@ class Linked:
         """The entity of the records that are referred to."""
         if self.target is None:
             return self.entity
-        target = ENTITIES[self.entity].by_name[self.target].reference
+        target = RECORDS[self.entity].by_name[self.target].reference
         assert target is not None
         return target
 
@@ -98,41 +112,55 @@ class Metadata:
     name: str = "metadata"
 
 
-Property = Scalar | Reference | Linked | Rows | Pairs | Nested | Metadata
+@dataclass(frozen=True, slots=True)
+class First:
+    """The value that the first of the rows of `entity` has in `field`, under another name where
+    `names` has one; primary roles come first.
+    """
+
+    name: str
+    entity: str
+    via: str
+    field: Field
+    order: Field
+    names: tuple[tuple[str, str], ...] = ()
+    required: bool = False
+
+
+Property = Scalar | Reference | Linked | Rows | Pairs | Nested | First | Metadata
 
 
 @cache
-def properties(entity: str) -> tuple[Property, ...]:
+def properties(entity: str, version: Version = "1.2") -> tuple[Property, ...]:
     """What the object of `entity` may hold, in the order in which it is shown."""
-    found = ENTITIES[entity]
-    shown: list[Property] = [
-        Scalar(f.json, f, required=True) for f in SYSTEM_FIELDS if f.csv != "sourcedId"
-    ]
-    shown.insert(0, Scalar("sourcedId", SYSTEM_FIELDS[0], required=True))
-    for field in found.stored_fields:
-        if field.served:
-            shown.append(_of(field))
+    found = RECORDS[entity]
+    fields = (*SYSTEM_FIELDS, *(f for f in found.stored_fields if f.served))
+    linked = {i.json: i for i in found.inverses}
+    shown = [_of(f) for f in fields if f.json not in linked]
     shown += (
         Linked(i.json, i.entity, i.via, i.target, i.single, _own(found, i.json))
         for i in found.inverses
     )
-    names = {i.json for i in found.inverses}
-    shown = [p for p in shown if not (isinstance(p, Reference) and p.name in names)]
     shown += _EMBEDDED.get(entity, ())
+    if version == "1.1":
+        hidden = _NOT_IN_11.get(entity, frozenset())
+        shown = [p for p in shown if p.name not in hidden] + list(_ONLY_IN_11.get(entity, ()))
     return (*shown, Metadata(found.metadata_fields))
 
 
-def by_name(entity: str) -> dict[str, Property]:
+@cache
+def by_name(entity: str, version: Version = "1.2") -> dict[str, Property]:
     """The properties by their names."""
-    return {p.name: p for p in properties(entity)}
+    return {p.name: p for p in properties(entity, version)}
 
 
 def _of(field: Field) -> Property:
+    required = (field.required and not field.optional) or field in SYSTEM_FIELDS
     if field.kind in PAIRS:
-        return Pairs(field.json, field, *PAIRS[field.kind], required=field.required)
+        return Pairs(field.json, field, *PAIRS[field.kind], required=required)
     if field.reference:
-        return Reference(field.json, field, field.reference, field.required)
-    return Scalar(field.json, field, field.required)
+        return Reference(field.json, field, field.reference, required)
+    return Scalar(field.json, field, required)
 
 
 def _own(entity: Entity, name: str) -> Field | None:
@@ -142,12 +170,12 @@ def _own(entity: Entity, name: str) -> Field | None:
 
 def _parts(entity: str, *names: str) -> tuple[Property, ...]:
     """Some properties of an entity, by their CSV names."""
-    fields = ENTITIES[entity].by_name
+    fields = RECORDS[entity].by_name
     return tuple(_of(fields[name]) for name in names)
 
 
 def _scalars(entity: str, *names: str) -> tuple[Scalar, ...]:
-    fields = ENTITIES[entity].by_name
+    fields = RECORDS[entity].by_name
     return tuple(Scalar(name, fields[name], fields[name].required) for name in names)
 
 
@@ -157,7 +185,7 @@ _ROLE = Rows(
     "userSourcedId",
     (
         *_parts("roles", "roleType", "role", "orgSourcedId"),
-        Scalar("userProfile", ENTITIES["roles"].by_name["userProfileSourcedId"]),
+        Scalar("userProfile", RECORDS["roles"].by_name["userProfileSourcedId"]),
         *_parts("roles", "beginDate", "endDate"),
     ),
     required=True,
@@ -172,33 +200,81 @@ _PROFILE = Rows(
         Nested(
             "credentials",
             (
-                Scalar("type", ENTITIES["userProfiles"].by_name["credentialType"], required=True),
+                Scalar("type", RECORDS["userProfiles"].by_name["credentialType"], required=True),
                 *_scalars("userProfiles", "username"),
             ),
         ),
     ),
 )
+
+
+def _objectives(entity: str, via: str) -> Rows:
+    """The learning objectives of a line item, or with their scores those of a result."""
+    scored = "score" in RECORDS[entity].by_name
+    parts = ("learningObjectiveId", "score", "textScore") if scored else ("learningObjectiveId",)
+    return Rows(
+        "learningObjectiveSet",
+        entity,
+        via,
+        _scalars(entity, *parts),
+        group=_scalars(entity, "source")[0],
+        grouped="learningObjectiveResults" if scored else "learningObjectiveIds",
+    )
+
+
 _EMBEDDED: dict[str, tuple[Property, ...]] = {
     "users": (_ROLE, _PROFILE),
-    "lineItems": (
-        Rows(
-            "learningObjectiveSet",
-            "lineItemLearningObjectiveIds",
-            "lineItemSourcedId",
-            _scalars("lineItemLearningObjectiveIds", "learningObjectiveId"),
-            group=_scalars("lineItemLearningObjectiveIds", "source")[0],
-            grouped="learningObjectiveIds",
-        ),
+    "lineItems": (_objectives("lineItemLearningObjectiveIds", "lineItemSourcedId"),),
+    "results": (_objectives("resultLearningObjectiveIds", "resultSourcedId"),),
+    "assessmentLineItems": (
+        _objectives("assessmentLineItemLearningObjectiveIds", "assessmentLineItemSourcedId"),
     ),
-    "results": (
-        Rows(
-            "learningObjectiveSet",
-            "resultLearningObjectiveIds",
-            "resultSourcedId",
-            _scalars("resultLearningObjectiveIds", "learningObjectiveId", "score", "textScore"),
-            group=_scalars("resultLearningObjectiveIds", "source")[0],
-            grouped="learningObjectiveResults",
-        ),
+    "assessmentResults": (
+        _objectives("assessmentResultLearningObjectiveIds", "assessmentResultSourcedId"),
     ),
 }
 """Objects within objects that are made of other files' rows (spec/models.md)."""
+
+_NOT_IN_11: dict[str, frozenset[str]] = {
+    "users": frozenset(
+        {
+            *("roles", "userProfiles", "primaryOrg", "preferredFirstName", "preferredMiddleName"),
+            *("preferredLastName", "pronouns", "userMasterIdentifier", "resources"),
+        }
+    ),
+    "categories": frozenset({"weight"}),
+    "lineItems": frozenset(
+        {"academicSession", "gradingPeriod", "school", "scoreScale", "learningObjectiveSet"}
+    ),
+    "results": frozenset(
+        {
+            *("class", "scoreScale", "textScore", "learningObjectiveSet"),
+            *("inProgress", "incomplete", "late", "missing"),
+        }
+    ),
+}
+_ADMINISTRATORS = ("districtAdministrator", "principal", "siteAdministrator", "systemAdministrator")
+_ONLY_IN_11: dict[str, tuple[Property, ...]] = {
+    "users": (
+        First(
+            "role",
+            "roles",
+            "userSourcedId",
+            RECORDS["roles"].by_name["role"],
+            RECORDS["roles"].by_name["roleType"],
+            (*((role, "administrator") for role in _ADMINISTRATORS), ("counselor", "aide")),
+            required=True,
+        ),
+        Reference("orgs", ONEROSTER_11_USER_COLUMNS[0], "orgs", required=True),
+    ),
+    "lineItems": (
+        Reference(
+            "gradingPeriod",
+            next(f for f in RECORDS["lineItems"].fields if f.csv == "gradingPeriodSourcedId"),
+            "academicSessions",
+            required=True,
+            otherwise=RECORDS["lineItems"].by_name["academicSessionSourcedId"],
+        ),
+    ),
+}
+"""What differs for a client of OneRoster 1.1 (spec/rest.md, end)."""

@@ -1,14 +1,19 @@
-"""Every operation of OneRoster 1.2 that reads (spec/rest.md, "Operations"): a row each.
+"""Every operation of OneRoster 1.2 and 1.1 (spec/rest.md, "Operations"): a row each.
 
 What an operation returns, what it is restricted to and what it goes through follow from its path.
 Routes, scopes and OpenAPI are made from this table.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Literal
 
-from rosterhub.model.entities import ENTITIES
+from rosterhub.model.entities import RECORDS
+from rosterhub.model.objects import Version
+from rosterhub.model.services import ALIAS, BASES, V1P1
+
+Method = Literal["GET", "PUT", "POST", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class Kind:
 
 COLLECTIONS: MappingProxyType[str, Kind] = MappingProxyType(
     {
-        **{e.name: Kind(e.name) for e in ENTITIES.values() if not e.embedded_in},
+        **{e.name: Kind(e.name) for e in RECORDS.values() if not e.embedded_in},
         "terms": Kind("academicSessions", "type", "term"),
         "gradingPeriods": Kind("academicSessions", "type", "gradingPeriod"),
         "schools": Kind("orgs", "type", "school"),
@@ -50,12 +55,22 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation: `path` is below the base of its service, any of `scopes` lets a caller in."""
+    """One operation: `path` is below the bases of its service, any of `scopes` lets a caller in."""
 
     id: str
     service: str
     path: str
     scopes: tuple[str, ...]
+    method: Method = "GET"
+    version: Version = "1.2"
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """Where it is served: the standard's base first, then ours."""
+        if self.version == "1.1":
+            return (V1P1,)
+        base = BASES[self.service]
+        return (base, ALIAS) if self.service == "rostering" else (base,)
 
     @property
     def collection(self) -> str:
@@ -81,7 +96,7 @@ class Operation:
     @property
     def wrapper(self) -> str:
         """The one member of its answer: `users` or `user`."""
-        entity = ENTITIES[self.kind.entity]
+        entity = RECORDS[self.kind.entity]
         return entity.singular if self.single else entity.name
 
 
@@ -90,11 +105,25 @@ def _collections(service: str, scopes: tuple[str, ...], *names: str) -> list[Ope
     made: list[Operation] = []
     for name in names:
         plural = name[:1].upper() + name[1:]
-        singular = _SINGULAR.get(name) or ENTITIES[name].singular
-        one = singular[:1].upper() + singular[1:]
         made.append(Operation(f"getAll{plural}", service, f"/{name}", scopes))
-        made.append(Operation(f"get{one}", service, f"/{name}/{{sourcedId}}", scopes))
+        made.append(Operation(f"get{_one(name)}", service, f"/{name}/{{sourcedId}}", scopes))
     return made
+
+
+def _written(scope: str, *names: str) -> list[Operation]:
+    """The operations that put and delete one object of each collection."""
+    made: list[Operation] = []
+    for name in names:
+        path = f"/{name}/{{sourcedId}}"
+        put, delete = (f"{scope}.createput",), (f"{scope}.delete",)
+        made.append(Operation(f"put{_one(name)}", "gradebook", path, put, "PUT"))
+        made.append(Operation(f"delete{_one(name)}", "gradebook", path, delete, "DELETE"))
+    return made
+
+
+def _one(name: str) -> str:
+    singular = _SINGULAR.get(name) or RECORDS[name].singular
+    return singular[:1].upper() + singular[1:]
 
 
 _SINGULAR = {
@@ -160,6 +189,15 @@ _NESTED = {
     ),
 }
 
+_POSTED = {
+    "postResultsForAcademicSessionForClass": (
+        "/classes/{classSourcedId}/academicSessions/{academicSessionSourcedId}/results"
+    ),
+    "postLineItemsForClass": "/classes/{classSourcedId}/lineItems",
+    "postResultsForLineItem": "/lineItems/{lineItemSourcedId}/results",
+    "postLineItemsForSchool": "/schools/{schoolSourcedId}/lineItems",
+}
+
 _ROSTER = ("roster-core.readonly", "roster.readonly")
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -175,6 +213,15 @@ OPERATIONS: tuple[Operation, ...] = (
         ("gradebook-core.readonly", "gradebook.readonly"),
         *("categories", "lineItems", "results", "scoreScales"),
     ),
+    *_collections(
+        "gradebook", ("assessment.readonly",), "assessmentLineItems", "assessmentResults"
+    ),
+    *_written("gradebook", "categories", "lineItems", "results", "scoreScales"),
+    *_written("assessment", "assessmentLineItems", "assessmentResults"),
+    *(
+        Operation(name, "gradebook", path, ("gradebook.createpost",), "POST")
+        for name, path in _POSTED.items()
+    ),
     *_collections("resources", ("resource-core.readonly", "resource.readonly"), "resources"),
     *(
         Operation(name, service, path, scopes)
@@ -182,3 +229,22 @@ OPERATIONS: tuple[Operation, ...] = (
         for name, path in paths.items()
     ),
 )
+"""Those of OneRoster 1.2."""
+
+_OTHERS_IN_11 = frozenset(
+    {
+        *("getAllResources", "getResource", "getResourcesForCourse", "getResourcesForClass"),
+        *("getAllCategories", "getCategory", "putCategory", "deleteCategory"),
+        *("getAllLineItems", "getLineItem", "putLineItem", "deleteLineItem"),
+        *("getAllResults", "getResult", "putResult", "deleteResult"),
+        *("getResultsForClass", "getLineItemsForClass", "getResultsForLineItemForClass"),
+        "getResultsForStudentForClass",
+    }
+)
+
+OPERATIONS_11: tuple[Operation, ...] = tuple(
+    replace(operation, version="1.1")
+    for operation in OPERATIONS
+    if operation.service == "rostering" or operation.id in _OTHERS_IN_11
+)
+"""Those of OneRoster 1.1, all under one base."""

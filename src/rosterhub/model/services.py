@@ -2,7 +2,8 @@
 
 from types import MappingProxyType
 
-from rosterhub.model.entities import ENTITIES
+from rosterhub.model.entities import RECORDS
+from rosterhub.model.objects import Version
 
 BASES = MappingProxyType(
     {
@@ -17,6 +18,11 @@ ALIAS = "/api/v1.2"
 """The short second base of the rostering service, which the operations manual uses."""
 
 
-def path_of(entity: str) -> str:
+V1P1 = "/ims/oneroster/v1p1"
+"""The base of all three services of OneRoster 1.1."""
+
+
+def path_of(entity: str, version: Version = "1.2") -> str:
     """The path of an entity's collection, below which each object has its own."""
-    return f"{BASES[ENTITIES[entity].service]}/{entity}"
+    base = V1P1 if version == "1.1" else BASES[RECORDS[entity].service]
+    return f"{base}/{entity}"

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rosterhub.model.entities import ENTITIES
+from rosterhub.model.entities import RECORDS
 from rosterhub.model.filters import Node
 from rosterhub.model.objects import Property, Scalar, by_name, properties
 from rosterhub.model.operations import Operation
@@ -109,7 +109,7 @@ def page(operation: Operation, query: Query) -> Statement:
     backward = query.cursor is not None and query.cursor.backward
     if query.cursor:
         where.append(_beyond(query, query.cursor, parameters))
-    table = ENTITIES[operation.kind.entity].table
+    table = RECORDS[operation.kind.entity].table
     rows = (
         f"SELECT t.* FROM {table} t{_where_clause(where)} ORDER BY {reverse if backward else order}"
     )
@@ -121,7 +121,7 @@ def page(operation: Operation, query: Query) -> Statement:
     if backward:
         numbered = f"SELECT * FROM ({numbered}) t ORDER BY {order}"
     shown = f"FILTER (WHERE number <= {query.limit})"
-    body = document(_selected(operation, query.fields))
+    body = document(_selected(operation, query.fields), "t", operation.version)
     records = f"least(count(*), {query.limit})"
     keys = f"array_agg({key}) {shown}"
     aggregate = (
@@ -142,7 +142,7 @@ def count(operation: Operation, query: Query) -> Statement:
     """The statement that counts what all pages hold. Its row: count, version."""
     parameters = _parameters(operation)
     where = _where(operation, query, parameters)
-    table = ENTITIES[operation.kind.entity].table
+    table = RECORDS[operation.kind.entity].table
     where.append(_ROOT_IS_USED)
     counted = f"(SELECT count(*) FROM {table} t{_where_clause(where)}) c"
     return Statement(
@@ -153,12 +153,12 @@ def count(operation: Operation, query: Query) -> Statement:
 @lru_cache(1_024)
 def single(operation: Operation, fields: tuple[str, ...] | None) -> Statement:
     """The statement for one object, whose sourcedId is $2. Its row, if any: document."""
-    table = ENTITIES[operation.kind.entity].table
+    table = RECORDS[operation.kind.entity].table
     where = ["t.sourced_id = $2::text", _ROOT_IS_USED]
     only = membership.restriction(operation.kind)
     if only:
         where.append(only)
-    body = document(_selected(operation, fields))
+    body = document(_selected(operation, fields), "t", operation.version)
     return Statement(f"SELECT {body} FROM {table} t{_where_clause(where)}".encode(), ())
 
 
@@ -168,7 +168,7 @@ def selection(operation: Operation, names: tuple[str, ...]) -> None:
     Raises:
         UnknownSelection: one is not.
     """
-    known = by_name(operation.kind.entity)
+    known = by_name(operation.kind.entity, operation.version)
     for name in names:
         if name not in known:
             raise UnknownSelection(
@@ -189,7 +189,9 @@ def _where(operation: Operation, query: Query, parameters: Parameters) -> list[s
     if only and not (operation.parents and operation.kind.entity == "users"):
         where.append(only)
     if query.filter:
-        where.append(f"({condition(query.filter, operation.kind.entity, parameters)})")
+        where.append(
+            f"({condition(query.filter, operation.kind.entity, parameters, operation.version)})"
+        )
     return where
 
 
@@ -199,7 +201,7 @@ def _where_clause(conditions: list[str]) -> str:
 
 def _order(operation: Operation, query: Query) -> tuple[str, str, str]:
     """The key of a row as text, the ORDER BY and its reverse."""
-    prop = by_name(operation.kind.entity).get(query.sort)
+    prop = by_name(operation.kind.entity, operation.version).get(query.sort)
     if not isinstance(prop, Scalar) or prop.field.many:
         known = ", ".join(_sortable(operation))
         raise UnknownSort(f"{query.sort[:60]!r} is nothing to sort by; known: {known}.")
@@ -215,7 +217,7 @@ def _order(operation: Operation, query: Query) -> tuple[str, str, str]:
 
 
 def _sortable(operation: Operation) -> list[str]:
-    found = properties(operation.kind.entity)
+    found = properties(operation.kind.entity, operation.version)
     return [p.name for p in found if isinstance(p, Scalar) and not p.field.many]
 
 
@@ -231,7 +233,7 @@ def _beyond(query: Query, place: Cursor, parameters: Parameters) -> str:
 
 
 def _selected(operation: Operation, fields: tuple[str, ...] | None) -> tuple[Property, ...]:
-    every = properties(operation.kind.entity)
+    every = properties(operation.kind.entity, operation.version)
     return every if fields is None else tuple(p for p in every if p.name in fields)
 
 

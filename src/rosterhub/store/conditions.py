@@ -8,9 +8,10 @@ import re
 from dataclasses import dataclass, field
 
 from rosterhub.model import values
-from rosterhub.model.entities import ENTITIES, SYSTEM_FIELDS, Field, Kind
+from rosterhub.model.entities import RECORDS, SYSTEM_FIELDS, Field, Kind
 from rosterhub.model.filters import And, Clause, Node, Or
 from rosterhub.model.objects import (
+    First,
     Linked,
     Metadata,
     Nested,
@@ -19,9 +20,10 @@ from rosterhub.model.objects import (
     Reference,
     Rows,
     Scalar,
+    Version,
     by_name,
 )
-from rosterhub.store.documents import instant
+from rosterhub.store.documents import first, instant
 
 
 class UnknownField(ValueError):  # noqa: N818
@@ -76,7 +78,7 @@ _TEXT = Field("type")
 _ID = SYSTEM_FIELDS[0]
 
 
-def condition(node: Node, entity: str, parameters: Parameters) -> str:
+def condition(node: Node, entity: str, parameters: Parameters, version: Version = "1.2") -> str:
     """SQL for `node` on the row `t` of the table of `entity`; in brackets where it needs them.
 
     Raises:
@@ -85,15 +87,23 @@ def condition(node: Node, entity: str, parameters: Parameters) -> str:
     """
     match node:
         case Clause():
-            return _clause(node, entity, parameters)
+            return _clause(node, entity, parameters, version)
         case And():
-            return "(" + " AND ".join(condition(p, entity, parameters) for p in node.parts) + ")"
+            return (
+                "("
+                + " AND ".join(condition(p, entity, parameters, version) for p in node.parts)
+                + ")"
+            )
         case Or():
-            return "(" + " OR ".join(condition(p, entity, parameters) for p in node.parts) + ")"
+            return (
+                "("
+                + " OR ".join(condition(p, entity, parameters, version) for p in node.parts)
+                + ")"
+            )
 
 
-def _clause(clause: Clause, entity: str, parameters: Parameters) -> str:
-    operand = _operand(clause.field, entity, parameters)
+def _clause(clause: Clause, entity: str, parameters: Parameters, version: Version) -> str:
+    operand = _operand(clause.field, entity, parameters, version)
     operator, text = clause.operator, clause.value
     match operand:
         case _One():
@@ -104,11 +114,11 @@ def _clause(clause: Clause, entity: str, parameters: Parameters) -> str:
             return _compare_many(operand, operator, text, parameters)
 
 
-def _operand(name: str, entity: str, parameters: Parameters) -> _Operand:
+def _operand(name: str, entity: str, parameters: Parameters, version: Version) -> _Operand:
     head, *rest = name.split(".")
-    found = by_name(entity).get(head)
+    found = by_name(entity, version).get(head)
     if found is None:
-        known = ", ".join(by_name(entity))
+        known = ", ".join(by_name(entity, version))
         raise UnknownField(f"There is no field {name[:60]!r} to filter by; known: {known}.")
     return _reach(found, rest, "t", name, parameters)
 
@@ -123,11 +133,16 @@ def _reach(
             return _List(prop.field, value) if prop.field.many else _One(prop.field, value)
         case Reference(), ["sourcedId"]:
             value = f'{row}."{prop.field.column}"'
+            if prop.otherwise:
+                value = f'coalesce({value}, {row}."{prop.otherwise.column}")'
             return _List(_ID, value) if prop.field.many else _One(_ID, value)
         case ((Reference() | Linked()), ["type"]):
             target = prop.target if isinstance(prop, Reference) else prop.refers_to
             assert target is not None
-            return _One(_TEXT, f"'{ENTITIES[target].singular}'")
+            return _One(_TEXT, f"'{RECORDS[target].singular}'")
+        case First(), []:
+            parameters.uses.add(prop.entity)
+            return _One(prop.field, first(prop, row))
         case Linked(), ["sourcedId"]:
             return _linked(prop, row, parameters)
         case Pairs(), [part] if part in (prop.left, prop.right):
@@ -160,12 +175,12 @@ def _hint(prop: Property) -> str:
             return f"name one of {', '.join(p.name for p in prop.parts)} within {prop.name}."
         case Metadata():
             return "name a key, such as metadata.jp.homeClass."
-        case Scalar():
+        case Scalar() | First():
             return f"{prop.name} is a value without parts."
 
 
 def _linked(prop: Linked, row: str, parameters: Parameters) -> _Many:
-    entity = ENTITIES[prop.entity]
+    entity = RECORDS[prop.entity]
     parameters.uses.add(prop.entity)
     column = entity.by_name[prop.target].column if prop.target else "sourced_id"
     rows = (
@@ -180,7 +195,7 @@ def _linked(prop: Linked, row: str, parameters: Parameters) -> _Many:
 def _rows(
     prop: Rows, part: str, rest: list[str], row: str, name: str, parameters: Parameters
 ) -> _Operand:
-    entity = ENTITIES[prop.entity]
+    entity = RECORDS[prop.entity]
     parameters.uses.add(prop.entity)
     source = (
         f"{entity.table} r WHERE r.{entity.by_name[prop.via].column} = {row}.sourced_id"

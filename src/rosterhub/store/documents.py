@@ -7,8 +7,9 @@ URL of this server, JSON-safe.
 
 from collections.abc import Iterable
 
-from rosterhub.model.entities import ENTITIES, Field, Kind
+from rosterhub.model.entities import RECORDS, Field, Kind
 from rosterhub.model.objects import (
+    First,
     Linked,
     Metadata,
     Nested,
@@ -17,6 +18,7 @@ from rosterhub.model.objects import (
     Reference,
     Rows,
     Scalar,
+    Version,
 )
 from rosterhub.model.services import path_of
 
@@ -25,35 +27,29 @@ _PLAIN = frozenset({Kind.BOOLEAN, Kind.DATE, Kind.YEAR})
 """Kinds whose text needs no escape in JSON."""
 
 
-def document(properties: Iterable[Property], row: str = "t") -> str:
+def document(properties: Iterable[Property], row: str = "t", version: Version = "1.2") -> str:
     """SQL for the JSON object of the row `row` of an entity's table."""
-    return f"'{{' || {_members(properties, row)} || '}}'"
+    members = (f"'\"{p.name}\":' || {_value(p, row, version)}" for p in properties)
+    return f"'{{' || concat_ws(',', {', '.join(members)}) || '}}'"
 
 
-def _members(properties: Iterable[Property], row: str) -> str:
-    return f"concat_ws(',', {', '.join(_member(p, row) for p in properties)})"
-
-
-def _member(prop: Property, row: str) -> str:
-    """SQL for `"name":value`, NULL where there is no value."""
-    value = _value(prop, row)
-    return f"'\"{prop.name}\":' || {value}"
-
-
-def _value(prop: Property, row: str) -> str:
+def _value(prop: Property, row: str, version: Version) -> str:
+    """SQL for the JSON text of a property, NULL where there is no value."""
     match prop:
         case Scalar():
             return scalar(prop.field, f'{row}."{prop.field.column}"')
         case Reference():
-            return _reference(prop, row)
+            return _reference(prop, row, version)
         case Linked():
-            return _linked(prop, row)
+            return _linked(prop, row, version)
         case Rows():
-            return _rows(prop, row)
+            return _rows(prop, row, version)
         case Pairs():
             return _pairs(prop, f'{row}."{prop.field.column}"')
         case Nested():
             return f"'[' || {document(prop.parts, row)} || ']'"
+        case First():
+            return f"to_json({first(prop, row)})"
         case Metadata():
             return _metadata(prop.fields, row)
 
@@ -76,25 +72,44 @@ def instant(value: str) -> str:
     return f"to_char({value} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
 
 
-def reference(target: str, sourced_id: str) -> str:
+def first(prop: First, row: str) -> str:
+    """SQL for the value that a `First` stands for."""
+    entity = RECORDS[prop.entity]
+    value = f'r."{prop.field.column}"'
+    if prop.names:
+        whens = " ".join(f"WHEN '{name}' THEN '{other}'" for name, other in prop.names)
+        value = f"CASE {value} {whens} ELSE {value} END"
+    return (
+        f"(SELECT {value} FROM {entity.table} r"
+        f" WHERE r.{entity.by_name[prop.via].column} = {row}.sourced_id"
+        f" AND (r.status = 'active' OR {row}.status = 'tobedeleted')"
+        f' ORDER BY r."{prop.order.column}", r.sourced_id LIMIT 1)'
+    )
+
+
+def reference(target: str, sourced_id: str, version: Version = "1.2") -> str:
     """SQL for the reference to the record of `target` that `sourced_id` names."""
-    path, kind = path_of(target), ENTITIES[target].singular
+    path, kind = path_of(target, version), RECORDS[target].singular
     return (
         f"'{{\"href\":\"' || {ROOT} || '{path}/' || replace({sourced_id}, '/', '%2F')"
         f' || \'","sourcedId":"\' || {sourced_id} || \'","type":"{kind}"}}\''
     )
 
 
-def _reference(prop: Reference, row: str) -> str:
+def _reference(prop: Reference, row: str, version: Version) -> str:
     value = f'{row}."{prop.field.column}"'
+    if prop.otherwise:
+        value = f'coalesce({value}, {row}."{prop.otherwise.column}")'
     if not prop.field.many:
-        return reference(prop.target, value)
-    listed = f"SELECT string_agg({reference(prop.target, 'e')}, ',') FROM unnest({value}) e"
+        return reference(prop.target, value, version)
+    listed = (
+        f"SELECT string_agg({reference(prop.target, 'e', version)}, ',') FROM unnest({value}) e"
+    )
     return f"'[' || ({listed}) || ']'"
 
 
-def _linked(prop: Linked, row: str) -> str:
-    entity = ENTITIES[prop.entity]
+def _linked(prop: Linked, row: str, version: Version) -> str:
+    entity = RECORDS[prop.entity]
     column = entity.by_name[prop.target].column if prop.target else "sourced_id"
     via = entity.by_name[prop.via].column
     rows = (
@@ -104,13 +119,14 @@ def _linked(prop: Linked, row: str) -> str:
     if prop.own:
         rows += f' UNION SELECT unnest({row}."{prop.own.column}")'
     if prop.single:
-        return f"(SELECT {reference(prop.refers_to, 'i.id')} FROM ({rows} ORDER BY 1 LIMIT 1) i)"
-    refs = f"string_agg({reference(prop.refers_to, 'i.id')}, ',' ORDER BY i.id)"
+        one = reference(prop.refers_to, "i.id", version)
+        return f"(SELECT {one} FROM ({rows} ORDER BY 1 LIMIT 1) i)"
+    refs = f"string_agg({reference(prop.refers_to, 'i.id', version)}, ',' ORDER BY i.id)"
     return f"'[' || (SELECT {refs} FROM ({rows}) i) || ']'"
 
 
-def _rows(prop: Rows, row: str) -> str:
-    entity = ENTITIES[prop.entity]
+def _rows(prop: Rows, row: str, version: Version) -> str:
+    entity = RECORDS[prop.entity]
     via = entity.by_name[prop.via].column
     # A deleted record is shown with what it had: its parts were deleted along with it.
     source = (
@@ -118,10 +134,10 @@ def _rows(prop: Rows, row: str) -> str:
         f" AND (r.status = 'active' OR {row}.status = 'tobedeleted')"
     )
     if not prop.group:
-        listed = f"string_agg({document(prop.parts, 'r')}, ',' ORDER BY r.sourced_id)"
+        listed = f"string_agg({document(prop.parts, 'r', version)}, ',' ORDER BY r.sourced_id)"
         return f"'[' || (SELECT {listed} {source}) || ']'"
     only = prop.parts[0] if len(prop.parts) == 1 else None
-    one = _value(only, "r") if only else document(prop.parts, "r")
+    one = _value(only, "r", version) if only else document(prop.parts, "r", version)
     group = f'r."{prop.group.field.column}"'
     listed = (
         f"SELECT {group} AS value, string_agg({one}::text, ',' ORDER BY r.sourced_id) AS members"

@@ -4,7 +4,7 @@ through (spec/rest.md, "Query parameters", last lines).
 Every condition is on the row `t` of the collection's table; `{id}` is the parent's placeholder.
 """
 
-from rosterhub.model.entities import ENTITIES
+from rosterhub.model.entities import RECORDS
 from rosterhub.model.operations import Kind, Operation
 
 
@@ -25,7 +25,7 @@ def exists(kind: Kind, placeholder: str) -> str:
     """SQL for whether there is the parent that a nested path names."""
     more = restriction(kind, "p")
     only = f" AND {more}" if more else ""
-    table = ENTITIES[kind.entity].table
+    table = RECORDS[kind.entity].table
     return f"EXISTS (SELECT FROM {table} p WHERE p.sourced_id = {placeholder}{only})"
 
 

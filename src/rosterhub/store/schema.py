@@ -6,7 +6,7 @@ so that neither can drift. Names are those of the operations manual.
 
 from dataclasses import dataclass
 
-from rosterhub.model.entities import ENTITIES, Entity
+from rosterhub.model.entities import RECORDS, Entity
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,11 @@ _MANUAL_INDEXES: dict[str, tuple[Index, ...]] = {
 
 _OWN_INDEXES: dict[str, tuple[Index, ...]] = {
     table: tuple(
-        Index(f"idx_{table}_{column}", f"USING gin ({column})" if many else f"({column})")
+        Index(
+            # PostgreSQL cuts names there.
+            f"idx_{table}_{column}"[:63],
+            f"USING gin ({column})" if many else f"({column})",
+        )
         for column, many in columns
     )
     for table, columns in {
@@ -70,6 +74,15 @@ _OWN_INDEXES: dict[str, tuple[Index, ...]] = {
         ),
         "score_scales": (("class_sourced_id", False), ("org_sourced_id", False)),
         "line_item_learning_objective_ids": (("line_item_sourced_id", False),),
+        "assessment_line_items": (("class_sourced_id", False),),
+        "assessment_results": (
+            ("assessment_line_item_sourced_id", False),
+            ("student_sourced_id", False),
+        ),
+        "assessment_line_item_learning_objective_ids": (
+            ("assessment_line_item_sourced_id", False),
+        ),
+        "assessment_result_learning_objective_ids": (("assessment_result_sourced_id", False),),
         "line_item_score_scales": (("line_item_sourced_id", False),),
         "result_learning_objective_ids": (("result_sourced_id", False),),
         "result_score_scales": (("result_sourced_id", False),),
@@ -121,4 +134,4 @@ def create_table(entity: Entity) -> list[str]:
 
 def create_all() -> list[str]:
     """The statements that create every entity's table."""
-    return [statement for e in ENTITIES.values() for statement in create_table(e)]
+    return [statement for e in RECORDS.values() for statement in create_table(e)]

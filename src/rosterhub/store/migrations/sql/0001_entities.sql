@@ -1,4 +1,4 @@
--- The 21 OneRoster tables as of revision 0001 (model/entities.py, frozen).
+-- The tables of the OneRoster entities as of revision 0001 (model/entities.py, frozen).
 
 CREATE TABLE academic_sessions (
     "sourced_id" text NOT NULL,
@@ -15,6 +15,7 @@ CREATE TABLE academic_sessions (
     CONSTRAINT academic_sessions_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_academic_sessions_parent_sourced_id ON academic_sessions (parent_sourced_id);
+
 CREATE TABLE orgs (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -28,6 +29,7 @@ CREATE TABLE orgs (
     CONSTRAINT orgs_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_orgs_parent_sourced_id ON orgs (parent_sourced_id);
+
 CREATE TABLE courses (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -44,6 +46,7 @@ CREATE TABLE courses (
     CONSTRAINT courses_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_courses_org_sourced_id ON courses (org_sourced_id);
+
 CREATE TABLE classes (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -66,6 +69,7 @@ CREATE TABLE classes (
 CREATE INDEX idx_classes_course_sourced_id ON classes (course_sourced_id);
 CREATE INDEX idx_classes_school_sourced_id ON classes (school_sourced_id);
 CREATE INDEX idx_classes_term_sourced_ids ON classes USING gin (term_sourced_ids);
+
 CREATE TABLE users (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -99,6 +103,7 @@ CREATE UNIQUE INDEX users_user_master_identifier_key ON users (user_master_ident
 CREATE INDEX idx_users_status ON users (status) WHERE status = 'active';
 CREATE INDEX idx_users_org_sourced_ids ON users USING gin (org_sourced_ids);
 CREATE INDEX idx_users_date_last_modified ON users (date_last_modified);
+
 CREATE TABLE roles (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -116,6 +121,7 @@ CREATE TABLE roles (
 );
 CREATE INDEX idx_roles_user_sourced_id ON roles (user_sourced_id);
 CREATE INDEX idx_roles_org_sourced_id ON roles (org_sourced_id);
+
 CREATE TABLE user_profiles (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -132,6 +138,7 @@ CREATE TABLE user_profiles (
     CONSTRAINT user_profiles_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_user_profiles_user_sourced_id ON user_profiles (user_sourced_id);
+
 CREATE TABLE enrollments (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -151,6 +158,7 @@ CREATE INDEX idx_enrollments_class_sourced_id ON enrollments (class_sourced_id);
 CREATE INDEX idx_enrollments_user_sourced_id ON enrollments (user_sourced_id);
 CREATE INDEX idx_enrollments_role ON enrollments (role);
 CREATE INDEX idx_enrollments_school_sourced_id ON enrollments (school_sourced_id);
+
 CREATE TABLE demographics (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -172,6 +180,7 @@ CREATE TABLE demographics (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT demographics_pkey PRIMARY KEY (sourced_id)
 );
+
 CREATE TABLE categories (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -182,6 +191,7 @@ CREATE TABLE categories (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT categories_pkey PRIMARY KEY (sourced_id)
 );
+
 CREATE TABLE line_items (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -196,12 +206,14 @@ CREATE TABLE line_items (
     "result_value_min" numeric,
     "result_value_max" numeric,
     "school_sourced_id" text,
+    "grading_period_sourced_id" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT line_items_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_line_items_class_sourced_id ON line_items (class_sourced_id);
 CREATE INDEX idx_line_items_school_sourced_id ON line_items (school_sourced_id);
+
 CREATE TABLE results (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -225,6 +237,7 @@ CREATE TABLE results (
 CREATE INDEX idx_results_line_item_sourced_id ON results (line_item_sourced_id);
 CREATE INDEX idx_results_student_sourced_id ON results (student_sourced_id);
 CREATE INDEX idx_results_class_sourced_id ON results (class_sourced_id);
+
 CREATE TABLE score_scales (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -241,6 +254,7 @@ CREATE TABLE score_scales (
 );
 CREATE INDEX idx_score_scales_class_sourced_id ON score_scales (class_sourced_id);
 CREATE INDEX idx_score_scales_org_sourced_id ON score_scales (org_sourced_id);
+
 CREATE TABLE line_item_learning_objective_ids (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -253,6 +267,7 @@ CREATE TABLE line_item_learning_objective_ids (
     CONSTRAINT line_item_learning_objective_ids_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_line_item_learning_objective_ids_line_item_sourced_id ON line_item_learning_objective_ids (line_item_sourced_id);
+
 CREATE TABLE line_item_score_scales (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -265,6 +280,7 @@ CREATE TABLE line_item_score_scales (
     CONSTRAINT line_item_score_scales_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_line_item_score_scales_line_item_sourced_id ON line_item_score_scales (line_item_sourced_id);
+
 CREATE TABLE result_learning_objective_ids (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -279,6 +295,7 @@ CREATE TABLE result_learning_objective_ids (
     CONSTRAINT result_learning_objective_ids_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_result_learning_objective_ids_result_sourced_id ON result_learning_objective_ids (result_sourced_id);
+
 CREATE TABLE result_score_scales (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -291,6 +308,7 @@ CREATE TABLE result_score_scales (
     CONSTRAINT result_score_scales_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_result_score_scales_result_sourced_id ON result_score_scales (result_sourced_id);
+
 CREATE TABLE resources (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -305,6 +323,7 @@ CREATE TABLE resources (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT resources_pkey PRIMARY KEY (sourced_id)
 );
+
 CREATE TABLE class_resources (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -317,6 +336,7 @@ CREATE TABLE class_resources (
     CONSTRAINT class_resources_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_class_resources_class_sourced_id ON class_resources (class_sourced_id);
+
 CREATE TABLE course_resources (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -329,6 +349,7 @@ CREATE TABLE course_resources (
     CONSTRAINT course_resources_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_course_resources_course_sourced_id ON course_resources (course_sourced_id);
+
 CREATE TABLE user_resources (
     "sourced_id" text NOT NULL,
     "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
@@ -342,3 +363,72 @@ CREATE TABLE user_resources (
     CONSTRAINT user_resources_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_user_resources_user_sourced_id ON user_resources (user_sourced_id);
+
+CREATE TABLE assessment_line_items (
+    "sourced_id" text NOT NULL,
+    "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
+    "title" text,
+    "description" text,
+    "class_sourced_id" text,
+    "parent_assessment_line_item_sourced_id" text,
+    "score_scale_sourced_id" text,
+    "result_value_min" numeric,
+    "result_value_max" numeric,
+    "metadata" jsonb,
+    "source_system" text NOT NULL DEFAULT 'default',
+    CONSTRAINT assessment_line_items_pkey PRIMARY KEY (sourced_id)
+);
+CREATE INDEX idx_assessment_line_items_class_sourced_id ON assessment_line_items (class_sourced_id);
+
+CREATE TABLE assessment_results (
+    "sourced_id" text NOT NULL,
+    "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
+    "assessment_line_item_sourced_id" text,
+    "student_sourced_id" text,
+    "score" numeric,
+    "text_score" text,
+    "score_date" date,
+    "score_scale_sourced_id" text,
+    "score_percentile" numeric,
+    "score_status" text,
+    "comment" text,
+    "in_progress" boolean,
+    "incomplete" boolean,
+    "late" boolean,
+    "missing" boolean,
+    "metadata" jsonb,
+    "source_system" text NOT NULL DEFAULT 'default',
+    CONSTRAINT assessment_results_pkey PRIMARY KEY (sourced_id)
+);
+CREATE INDEX idx_assessment_results_assessment_line_item_sourced_id ON assessment_results (assessment_line_item_sourced_id);
+CREATE INDEX idx_assessment_results_student_sourced_id ON assessment_results (student_sourced_id);
+
+CREATE TABLE assessment_line_item_learning_objective_ids (
+    "sourced_id" text NOT NULL,
+    "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
+    "assessment_line_item_sourced_id" text,
+    "source" text,
+    "learning_objective_id" text,
+    "metadata" jsonb,
+    "source_system" text NOT NULL DEFAULT 'default',
+    CONSTRAINT assessment_line_item_learning_objective_ids_pkey PRIMARY KEY (sourced_id)
+);
+CREATE INDEX idx_assessment_line_item_learning_objective_ids_assessment_line ON assessment_line_item_learning_objective_ids (assessment_line_item_sourced_id);
+
+CREATE TABLE assessment_result_learning_objective_ids (
+    "sourced_id" text NOT NULL,
+    "status" text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'tobedeleted')),
+    "date_last_modified" timestamptz(3) NOT NULL DEFAULT now(),
+    "assessment_result_sourced_id" text,
+    "source" text,
+    "learning_objective_id" text,
+    "score" numeric,
+    "text_score" text,
+    "metadata" jsonb,
+    "source_system" text NOT NULL DEFAULT 'default',
+    CONSTRAINT assessment_result_learning_objective_ids_pkey PRIMARY KEY (sourced_id)
+);
+CREATE INDEX idx_assessment_result_learning_objective_ids_assessment_result_ ON assessment_result_learning_objective_ids (assessment_result_sourced_id);

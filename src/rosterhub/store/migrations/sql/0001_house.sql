@@ -129,7 +129,8 @@ INSERT INTO data_versions (entity) VALUES
     ('userProfiles'), ('enrollments'), ('demographics'), ('categories'), ('lineItems'),
     ('results'), ('scoreScales'), ('lineItemLearningObjectiveIds'), ('lineItemScoreScales'),
     ('resultLearningObjectiveIds'), ('resultScoreScales'), ('resources'), ('classResources'),
-    ('courseResources'), ('userResources');
+    ('courseResources'), ('userResources'), ('assessmentLineItems'), ('assessmentResults'),
+    ('assessmentLineItemLearningObjectiveIds'), ('assessmentResultLearningObjectiveIds');
 
 -- Staging tables of running imports: unlogged, made and dropped by the import.
 CREATE SCHEMA staging;
