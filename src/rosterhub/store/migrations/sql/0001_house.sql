@@ -1,4 +1,4 @@
--- What is ours besides the rosters: keys, audit log, imports.
+-- What is ours besides the rosters: keys, OAuth clients, audit log, imports.
 
 -- Keys. The manual's plain INSERT gives `key` alone, and then the key is the whole secret; keys of
 -- `rosterhub keys create` have `secret_hash`, and `key` is only their public part.
@@ -12,6 +12,26 @@ CREATE TABLE api_keys (
     updated_at timestamptz NOT NULL DEFAULT now(),
     secret_hash text,
     scopes text[] NOT NULL DEFAULT '{}'
+);
+
+-- OAuth clients; `secret_hash` is Argon2id. A client without scopes may do nothing.
+CREATE TABLE oauth_clients (
+    id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT oauth_clients_pkey PRIMARY KEY,
+    client_id text NOT NULL CONSTRAINT oauth_clients_client_id_key UNIQUE,
+    name text NOT NULL,
+    secret_hash text NOT NULL,
+    scopes text[] NOT NULL,
+    is_active boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- What access tokens are signed and checked with. A key signs for a day and is deleted once its
+-- tokens are dead; deleting one by hand ends its tokens at once.
+CREATE TABLE token_keys (
+    kid text CONSTRAINT token_keys_pkey PRIMARY KEY,
+    secret bytea NOT NULL CHECK (octet_length(secret) = 32),
+    created_at timestamptz NOT NULL DEFAULT now()
 );
 
 -- Every request. Partitioned by month; the default partition catches what nobody made room for.
