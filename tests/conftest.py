@@ -6,7 +6,8 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -93,21 +94,37 @@ def template(servers: Running) -> str:
 @pytest.fixture
 def empty_url(servers: Running) -> Iterator[str]:
     """The URL of a database without even a schema, gone after the test."""
-    yield from _database(servers, "")
+    with _database(servers, "") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def fresh(servers: Running, template: str) -> Callable[[], AbstractContextManager[Settings]]:
+    """Makes settings for a hub with the schema and no data, for tests that share one hub."""
+
+    @contextmanager
+    def made() -> Iterator[Settings]:
+        with _database(servers, f"TEMPLATE {template}") as url:
+            yield Settings(database_url=url, redis_url=servers.redis_url, csv_batch_size=1_000)
+
+    return made
 
 
 @pytest.fixture
-def config(servers: Running, template: str) -> Iterator[Settings]:
+def config(fresh: Callable[[], AbstractContextManager[Settings]]) -> Iterator[Settings]:
     """Settings for a hub of the test's own, with the schema and no data."""
-    for url in _database(servers, f"TEMPLATE {template}"):
-        yield Settings(database_url=url, redis_url=servers.redis_url, csv_batch_size=1_000)
+    with fresh() as made:
+        yield made
 
 
+@contextmanager
 def _database(servers: Running, how: str) -> Iterator[str]:
     name = f"test_{uuid4().hex[:12]}"
     _run(servers, f"CREATE DATABASE {name} {how}")
-    yield f"{servers.server_url}/{name}"
-    _run(servers, f"DROP DATABASE {name} WITH (FORCE)")
+    try:
+        yield f"{servers.server_url}/{name}"
+    finally:
+        _run(servers, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _run(servers: Running, statement: str) -> None:
