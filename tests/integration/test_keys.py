@@ -15,8 +15,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from typer.testing import CliRunner
 
-from rosterhub.access import callers
+from rosterhub.access import lookups
 from rosterhub.access.callers import Caller, KeyRing
+from rosterhub.access.lookups import Source
 from rosterhub.api.app import create_app
 from rosterhub.api.hub import authenticate
 from rosterhub.cli import keys as cli
@@ -194,7 +195,7 @@ def test_a_database_that_hangs_does_not_hang_the_keys(config: Settings) -> None:
             api.headers["X-API-Key"] = KEY
             assert api.get("/check").text == "Test"
             wire.clog()
-            time.sleep(callers.KEPT_SECONDS)  # The kept answer has to be too old.
+            time.sleep(lookups.KEPT_SECONDS)  # The kept answer has to be too old.
             refused = api.get("/check")
             assert refused.status_code == 503
             assert refused.elapsed < timedelta(seconds=2)
@@ -214,7 +215,7 @@ def test_reads_go_on_without_the_primary(config: Settings) -> None:
             await primary.open(wait=True)
             await replica.open(wait=True)
             wire.cut()
-            ring = KeyRing(primary, replica)
+            ring = KeyRing(Source(primary, replica))
             caller = await whose(ring, KEY.encode())
             assert caller
             assert caller.key == KEY
@@ -234,7 +235,7 @@ def test_those_who_ask_for_one_key_at_once_share_a_lookup(config: Settings) -> N
     async def scenario() -> None:
         pool = small_pool(config.read_url)
         await pool.open(wait=True)
-        ring = KeyRing(pool)
+        ring = KeyRing(Source(pool))
         found = await asyncio.gather(*(ring.caller(KEY.encode()) for _ in range(50)))
         assert {caller.key for caller in found if caller} == {KEY}
         assert await ring.caller(KEY.encode()) is found[0]
@@ -247,15 +248,15 @@ def test_those_who_ask_for_one_key_at_once_share_a_lookup(config: Settings) -> N
 def test_guessed_keys_do_not_fill_the_memory(
     config: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(callers, "ANSWERS", 10)
+    monkeypatch.setattr(lookups, "ANSWERS", 10)
 
     async def scenario() -> None:
         pool = small_pool(config.read_url)
         await pool.open(wait=True)
-        ring = KeyRing(pool)
+        ring = KeyRing(Source(pool))
         for number in range(30):
             assert await ring.caller(f"guess-{number}".encode()) is None
-        assert len(ring._answers) == 10
+        assert len(ring._lookups) == 10
         await pool.close()
 
     asyncio.run(scenario())

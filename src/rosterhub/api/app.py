@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse
 import rosterhub
 from rosterhub.access.audit import Audit
 from rosterhub.access.callers import KeyRing
+from rosterhub.access.lookups import Source
 from rosterhub.api import errors, exports, health, imports, oneroster
 from rosterhub.api.checks import Checks
 from rosterhub.api.hub import Hub
@@ -68,10 +69,11 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
     # Keys and the audit log have connections of their own: slow exports must not hold them up.
     house = small_pool(config.write_url)
     replica = None if config.read_url == config.write_url else small_pool(config.read_url)
+    source = Source(house, replica)
     redis = _redis(config)
     audit = Audit(house)
     app.state.hub = Hub(
-        config, own, KeyRing(house, replica), audit, redis, Checks(config, redis), Totals(own.read)
+        config, own, KeyRing(source), audit, redis, Checks(config, redis), Totals(own.read)
     )
     await own.open()
     await house.open(wait=False)
