@@ -58,6 +58,17 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
 
 
+def invalid(description: str) -> ApiError:
+    """What was sent is not what it should be: 400."""
+    return ApiError(400, "invaliddata", description)
+
+
+def unknown_object(collection: str, sourced_id: str) -> ApiError:
+    """There is no such record: 404."""
+    text = f"There is nothing with the sourcedId {sourced_id!r} in {collection}."
+    return ApiError(404, "unknownobject", text)
+
+
 def body(path: str, minor: str, description: str) -> dict[str, Any]:
     """The error body that the version of OneRoster served at `path` wants."""
     if path.startswith(V1P1):
@@ -109,12 +120,12 @@ def install(app: Starlette) -> None:
             headers["Allow"] = _allowed(app, request.scope)
         return response(request.scope, _of_status(error.status_code, error.detail, headers))
 
-    async def invalid(request: Request, error: Exception) -> Response:
+    async def unreadable(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return response(request.scope, ApiError(400, "invaliddata", _places(error)))
+        return response(request.scope, invalid(_places(error)))
 
     async def option(request: Request, error: Exception) -> Response:
-        return response(request.scope, ApiError(400, "invaliddata", str(error)))
+        return response(request.scope, invalid(str(error)))
 
     async def database(request: Request, error: Exception) -> Response:
         _log.warning("database away", error=type(error).__name__, sqlstate=_sqlstate(error))
@@ -123,7 +134,7 @@ def install(app: Starlette) -> None:
     handlers: dict[type[Exception], Any] = {
         ApiError: refused,
         HTTPException: http,
-        RequestValidationError: invalid,
+        RequestValidationError: unreadable,
         OptionError: option,
         # A primary that has become a replica refuses writes until the URL points elsewhere.
         psycopg.errors.ReadOnlySqlTransaction: database,

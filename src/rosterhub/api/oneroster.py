@@ -1,11 +1,10 @@
-"""The reads of OneRoster 1.2: a plain route for each operation of `model/operations.py`.
+"""The services of OneRoster: a plain route for each operation of `model/operations.py`.
 
 A read is: who calls, what they ask for (kept for each query string), one round trip, the bytes
 handed on. No handler knows an entity.
 """
 
 import re
-from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
 import psycopg
@@ -14,14 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rosterhub.api import reading
-from rosterhub.api.errors import ApiError
+from rosterhub.api import reading, writing
+from rosterhub.api.errors import unknown_object
 from rosterhub.api.hub import authenticate, hub
+from rosterhub.api.writing import Handler
 from rosterhub.model.operations import OPERATIONS, OPERATIONS_11, Operation
 from rosterhub.store.collections import Statement
 from rosterhub.store.connect import Pool
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 _HOST = re.compile(r"[0-9A-Za-z._-]{1,255}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 _DOCS, _RECORDS, _MORE, _FIRST, _LAST, _VERSION, _PARENTS = range(7)
@@ -35,12 +33,19 @@ def routes() -> list[Route]:
         Route(base + operation.path, _handler(operation), methods=[operation.method])
         for operation in (*OPERATIONS, *OPERATIONS_11)
         for base in operation.bases
-        if operation.method == "GET"
     ]
 
 
 def _handler(operation: Operation) -> Handler:
-    return _single(operation) if operation.single else _collection(operation)
+    match operation.method:
+        case "GET":
+            return _single(operation) if operation.single else _collection(operation)
+        case "PUT":
+            return writing.put(operation)
+        case "POST":
+            return writing.post(operation)
+        case "DELETE":
+            return writing.delete(operation)
 
 
 def _collection(operation: Operation) -> Handler:
@@ -57,7 +62,7 @@ def _collection(operation: Operation) -> Handler:
         result = await _execute(at.pools.read, read.page, root, ids)
         for column, parent in enumerate(operation.parents, _PARENTS):
             if result.get_value(0, column) != b"t":
-                raise _unknown(parent.collection, path[parent.parameter])
+                raise unknown_object(parent.collection, path[parent.parameter])
         records = int(result.get_value(0, _RECORDS) or 0)
         more = result.get_value(0, _MORE) == b"t"
         query = read.query
@@ -93,7 +98,7 @@ def _single(operation: Operation) -> Handler:
         pool = hub(request).pools.read
         result = await _execute(pool, statement, _root(request), (sourced_id,))
         if not result.ntuples:
-            raise _unknown(operation.collection, sourced_id)
+            raise unknown_object(operation.collection, sourced_id)
         request.scope["audit"].records = 1
         body = b"%b%b}" % (start, result.get_value(0, 0) or b"")
         return Response(body, 200, {"Cache-Control": _PRIVATE}, _JSON)
@@ -103,19 +108,13 @@ def _single(operation: Operation) -> Handler:
 
 async def _execute(pool: Pool, statement: Statement, root: str, ids: tuple[str, ...]) -> PGresult:
     if any("\x00" in sourced_id for sourced_id in ids):
-        raise _unknown("path", "")
+        raise unknown_object("path", "")
     async with pool.connection() as connection:
         # Straight to the bytes of the answer: they are JSON already.
         cursor = psycopg.AsyncRawCursor(connection)
         await cursor.execute(statement.sql, (root, *ids, *statement.values))
         assert cursor.pgresult is not None
         return cursor.pgresult
-
-
-def _unknown(collection: str, sourced_id: str) -> ApiError:
-    return ApiError(
-        404, "unknownobject", f"There is nothing with the sourcedId {sourced_id!r} in {collection}."
-    )
 
 
 def _root(request: Request) -> str:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import parse_qsl, quote
 
-from rosterhub.api.errors import ApiError
+from rosterhub.api.errors import ApiError, invalid
 from rosterhub.model import filters
 from rosterhub.model.operations import Operation
 from rosterhub.store import collections
@@ -102,12 +102,12 @@ def _given(query_string: str, known: tuple[str, ...]) -> dict[str, str]:
     try:
         pairs = parse_qsl(query_string, keep_blank_values=True, max_num_fields=50)
     except ValueError as error:
-        raise _bad("There are too many query parameters.") from error
+        raise invalid("There are too many query parameters.") from error
     for name, value in pairs:
         if name not in known:
-            raise _bad(f"Unknown parameter {name[:40]!r}; known: {', '.join(known)}.")
+            raise invalid(f"Unknown parameter {name[:40]!r}; known: {', '.join(known)}.")
         if name in given:
-            raise _bad(f"The parameter {name} stands twice.")
+            raise invalid(f"The parameter {name} stands twice.")
         given[name] = value
     return given
 
@@ -115,7 +115,7 @@ def _given(query_string: str, known: tuple[str, ...]) -> dict[str, str]:
 def _query(operation: Operation, given: dict[str, str]) -> Query:
     order = given.get("orderBy", "asc")
     if order not in ("asc", "desc"):
-        raise _bad("orderBy is asc or desc.")
+        raise invalid("orderBy is asc or desc.")
     sort = given.get("sort", "sourcedId")
     text = given.get("filter")
     cursor = given.get("cursor")
@@ -144,7 +144,7 @@ def _whole(name: str, given: dict[str, str], default: int, least: int) -> int:
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 20) or int(text) < least:
-        raise _bad(f"{name} is a whole number of {least} or more, not {text[:40]!r}.")
+        raise invalid(f"{name} is a whole number of {least} or more, not {text[:40]!r}.")
     return min(int(text), _LARGEST)
 
 
@@ -159,8 +159,4 @@ def _refusing(what: Callable[[], _T]) -> _T:
     except collections.UnknownSelection as error:
         raise ApiError(400, "invalid_selection_field", str(error)) from error
     except (filters.FilterError, BadValue, collections.BadCursor) as error:
-        raise _bad(str(error)) from error
-
-
-def _bad(text: str) -> ApiError:
-    return ApiError(400, "invaliddata", text)
+        raise invalid(str(error)) from error

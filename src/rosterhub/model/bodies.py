@@ -1,0 +1,310 @@
+"""A JSON object that somebody sends, against the properties of its entity (spec/models.md).
+
+What comes out is values by SQL column, ready for the database; what is wrong is a `BodyError` that
+names the property. Null is taken as absent. Nothing here knows SQL.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+from uuid import NAMESPACE_URL, uuid5
+
+from rosterhub.model import values
+from rosterhub.model.entities import PAIRS, RECORDS, Field, Kind
+from rosterhub.model.objects import (
+    Linked,
+    Metadata,
+    Pairs,
+    Property,
+    Reference,
+    Rows,
+    Scalar,
+    Version,
+    by_name,
+)
+
+LONGEST_TEXT = 131_072
+"""Characters that one text may hold, as in a CSV cell."""
+
+_GUID = re.compile(rf"[{values.GUID_CHARACTERS}]{{1,{values.GUID_MAX_LENGTH}}}")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class BodyError(ValueError):
+    """The body is not what it should be; the text names the property and says what it takes."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{path} {problem}" if path else f"The body {problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One object as rows: `values` by SQL column (`metadata` a flat object), `parts` the rows of
+    other entities that belong to it, each with all its columns; `refers` names the property and
+    sourcedId of each reference, by the entity it must be found in.
+    """
+
+    entity: str
+    sourced_id: str
+    values: dict[str, Any]
+    parts: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
+    refers: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+
+
+def record(entity: str, body: object, version: Version = "1.2", path: str = "") -> Record:
+    """The record that `body` states; `path` is where it lies in what was sent.
+
+    Raises:
+        BodyError: a property is missing, unknown, or holds what it cannot.
+    """
+    given = _object(body, path)
+    known = by_name(entity, version)
+    for name in given:
+        if name not in known:
+            raise BodyError(_at(path, name), f"is not known; known are {', '.join(known)}.")
+    sourced_id = _guid(given.get("sourcedId"), _at(path, "sourcedId"))
+    made = Record(entity, sourced_id, {"status": "active"})
+    for prop in known.values():
+        value = given.get(prop.name)
+        here = _at(path, prop.name)
+        if value is None:
+            if isinstance(prop, Scalar | Reference | Rows | Pairs) and _needed(prop):
+                raise BodyError(here, "is required.")
+            continue
+        _put(made, prop, value, here)
+    _ordered(made, path)
+    return made
+
+
+def _needed(prop: Scalar | Reference | Rows | Pairs) -> bool:
+    return prop.required and prop.name not in ("status", "dateLastModified")
+
+
+def _put(made: Record, prop: Property, value: object, here: str) -> None:
+    match prop:
+        case Scalar():
+            # When it changed last is what we say.
+            if prop.name != "dateLastModified":
+                made.values[prop.field.column] = _value(prop.field, value, here)
+        case Reference():
+            target = _reference(prop.target, value, here)
+            made.refers.append((prop.target, here, target))
+            made.values[prop.field.column] = target
+        case Pairs():
+            made.values[prop.field.column] = _pairs(prop.field, value, here)
+        case Linked(single=True, target=str(target)):
+            other = _reference(prop.refers_to, value, here)
+            made.refers.append((prop.refers_to, here, other))
+            link = RECORDS[prop.entity]
+            row = {link.by_name[target].column: other}
+            made.parts[prop.entity] = _owned(prop, made.sourced_id, [row])
+        case Rows(group=Scalar()):
+            made.parts[prop.entity] = _owned(prop, made.sourced_id, _grouped(prop, value, here))
+        case Metadata():
+            made.values["metadata"] = _metadata(value, here)
+        case _:
+            raise BodyError(here, "cannot be written here.")
+
+
+def _owned(prop: Linked | Rows, owner: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """`rows` with their owner and with sourcedIds in their order, the same each time."""
+    via = RECORDS[prop.entity].by_name[prop.via].column
+    begin = uuid5(NAMESPACE_URL, f"{prop.entity} {owner}")
+    return [
+        {"sourced_id": f"{begin}-{number:06}", via: owner, **row} for number, row in enumerate(rows)
+    ]
+
+
+def _grouped(prop: Rows, value: object, here: str) -> list[dict[str, Any]]:
+    assert prop.group
+    rows: list[dict[str, Any]] = []
+    for number, item in enumerate(_array(value, here)):
+        place = f"{here}[{number}]"
+        given = _object(item, place)
+        _only(given, (prop.group.name, prop.grouped), place)
+        group = _required(prop.group, given, place)
+        for index, member in enumerate(_array(given.get(prop.grouped), _at(place, prop.grouped))):
+            inner = f"{_at(place, prop.grouped)}[{index}]"
+            row = {prop.group.field.column: group}
+            parts = cast("tuple[Scalar, ...]", prop.parts)
+            if len(parts) == 1:
+                row[parts[0].field.column] = _value(parts[0].field, member, inner)
+            else:
+                held = _object(member, inner)
+                _only(held, tuple(p.name for p in parts), inner)
+                for part in parts:
+                    if part.required or held.get(part.name) is not None:
+                        row[part.field.column] = _required(part, held, inner)
+            rows.append(row)
+    return rows
+
+
+def _required(prop: Scalar, given: Mapping[str, object], path: str) -> Any:
+    value = given.get(prop.name)
+    if value is None:
+        raise BodyError(_at(path, prop.name), "is required.")
+    return _value(prop.field, value, _at(path, prop.name))
+
+
+def _value(known: Field, value: object, here: str) -> Any:
+    if known.many:
+        return [_one(known, item, f"{here}[{n}]") for n, item in enumerate(_array(value, here))]
+    return _one(known, value, here)
+
+
+def _one(known: Field, value: object, here: str) -> Any:
+    if known.enumeration:
+        text = _text(value, here)
+        taken = known.enumeration.values
+        if text not in taken and not (known.enumeration.extensible and text.startswith("ext:")):
+            raise BodyError(here, f"is one of {', '.join(taken)}, not {text[:60]!r}.")
+        return text
+    read = _READ.get(known.kind, _text)
+    return read(value, here)
+
+
+def _text(value: object, here: str) -> str:
+    if not isinstance(value, str):
+        raise BodyError(here, "is a text.")
+    if len(value) > LONGEST_TEXT:
+        raise BodyError(here, f"is longer than {LONGEST_TEXT:,} characters.")
+    if _UNSTORABLE.search(value):
+        raise BodyError(here, "holds a character that no text can hold.")
+    return value
+
+
+def _guid(value: object, here: str) -> str:
+    if not isinstance(value, str) or not _GUID.fullmatch(value):
+        raise BodyError(here, "is 1 to 255 of the characters 0-9 A-Z a-z . / @ _ -")
+    return value
+
+
+def _matching(pattern: str, what: str) -> Callable[[object, str], str]:
+    compiled = re.compile(pattern.removesuffix("$") + r"\Z")
+
+    def read(value: object, here: str) -> str:
+        if not isinstance(value, str) or not compiled.match(value):
+            raise BodyError(here, f"is {what}.")
+        return value
+
+    return read
+
+
+_zoned = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
+
+
+def _instant(value: object, here: str) -> str:
+    text = _matching(values.DATETIME_TOLERANT, "a time such as 2026-04-01T09:00:00.000Z")(
+        value, here
+    )
+    if len(text) == 10:
+        return f"{text}T00:00:00Z"
+    return text if _zoned.search(text) else f"{text}Z"
+
+
+def _boolean(value: object, here: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value not in ("true", "false"):
+        raise BodyError(here, 'is "true" or "false".')
+    return value == "true"
+
+
+def _number(value: object, here: str) -> float | int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise BodyError(here, "is a number.")
+    return value
+
+
+_READ: dict[Kind, Callable[[object, str], Any]] = {
+    Kind.GUID: _guid,
+    Kind.DATE: _matching(values.DATE, "a date such as 2026-04-01"),
+    Kind.DATETIME: _instant,
+    Kind.YEAR: _matching(values.YEAR, "a year of four digits"),
+    Kind.BOOLEAN: _boolean,
+    Kind.FLOAT: _number,
+    Kind.INTEGER: _number,
+}
+
+
+def _reference(target: str, value: object, here: str) -> str:
+    given = _object(value, here)
+    _only(given, ("href", "sourcedId", "type"), here)
+    kind = RECORDS[target].singular
+    if given.get("type") not in (None, kind):
+        raise BodyError(_at(here, "type"), f"is {kind}.")
+    return _guid(given.get("sourcedId"), _at(here, "sourcedId"))
+
+
+def _pairs(known: Field, value: object, here: str) -> list[str]:
+    made: list[str] = []
+    names = PAIRS[known.kind]
+    for number, item in enumerate(_array(value, here)):
+        place = f"{here}[{number}]"
+        given = _object(item, place)
+        _only(given, names, place)
+        left, right = (_text(given.get(name), _at(place, name)) for name in names)
+        # They are kept, and go out as CSV, as {left:right}.
+        if not left or re.search("[:{}]", left) or re.search("[{}]", right):
+            raise BodyError(place, f"{names[0]} has no : and neither has {{ or }}.")
+        made.append(f"{left}:{right}")
+    if not made and known.required:
+        raise BodyError(here, "holds one value at least.")
+    return made
+
+
+def _metadata(value: object, here: str) -> dict[str, Any] | None:
+    """Nested metadata with its keys joined by dots, as columns are named."""
+    flat: dict[str, Any] = {}
+
+    def add(prefix: str, inner: object, depth: int) -> None:
+        for key, held in _object(inner, f"{here}.{prefix}" if prefix else here).items():
+            name = f"{prefix}.{key}" if prefix else key
+            place = f"{here}.{name}"
+            if not key or depth > 10 or _UNSTORABLE.search(key):
+                raise BodyError(place[:200], "is no name for metadata.")
+            if isinstance(held, dict):
+                add(name, cast("object", held), depth + 1)
+            elif isinstance(held, str):
+                flat[name] = _text(held, place)
+            elif isinstance(held, bool | int | float):
+                flat[name] = held if isinstance(held, bool) else _number(held, place)
+            elif held is not None:
+                raise BodyError(place, "is a text, a number, true or false.")
+
+    add("", value, 0)
+    for name in flat:
+        parts = name.split(".")
+        if any(".".join(parts[:n]) in flat for n in range(1, len(parts))):
+            raise BodyError(f"{here}.{name}", "and what it lies in exclude each other.")
+    return flat or None
+
+
+def _ordered(made: Record, path: str) -> None:
+    low, high = made.values.get("result_value_min"), made.values.get("result_value_max")
+    if low is not None and high is not None and low > high:
+        raise BodyError(_at(path, "resultValueMin"), "is more than resultValueMax.")
+
+
+def _object(value: object, here: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise BodyError(here, "is an object.")
+    return cast("dict[str, object]", value)
+
+
+def _array(value: object, here: str) -> list[object]:
+    if not isinstance(value, list):
+        raise BodyError(here, "is an array.")
+    return cast("list[object]", value)
+
+
+def _only(given: Mapping[str, object], known: tuple[str, ...], path: str) -> None:
+    for name in given:
+        if name not in known:
+            raise BodyError(_at(path, name), f"is not known; known are {', '.join(known)}.")
+
+
+def _at(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
