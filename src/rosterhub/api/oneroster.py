@@ -4,9 +4,6 @@ A read is: who calls, what they ask for (kept for each query string), one round 
 handed on. No handler knows an entity.
 """
 
-import re
-from functools import lru_cache
-
 import psycopg
 from psycopg.pq.abc import PGresult
 from starlette.requests import Request
@@ -14,17 +11,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rosterhub.api import reading, writing
+from rosterhub.api.answers import answer, known_tags, tag, unchanged
 from rosterhub.api.errors import unknown_object
 from rosterhub.api.hub import authenticate, hub
+from rosterhub.api.roots import root as root_url
 from rosterhub.api.writing import Handler
 from rosterhub.model.operations import OPERATIONS, OPERATIONS_11, Operation
 from rosterhub.store.collections import Statement
 from rosterhub.store.connect import Pool
 
-_HOST = re.compile(r"[0-9A-Za-z._-]{1,255}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 _DOCS, _RECORDS, _MORE, _FIRST, _LAST, _VERSION, _PARENTS = range(7)
-_PRIVATE = "private, no-cache"
-_JSON = "application/json"
 
 
 def routes() -> list[Route]:
@@ -54,20 +50,22 @@ def _collection(operation: Operation) -> Handler:
 
     async def serve(request: Request) -> Response:
         await authenticate(request, *operation.scopes)
-        at = hub(request)
-        read = reading.read(operation, request.scope["query_string"].decode("latin-1"))
-        path = request.scope["path_params"]
-        ids = tuple(path[name] for name in parameters)
-        root = _root(request)
+        at, scope = hub(request), request.scope
+        read = reading.read(operation, scope["query_string"].decode("latin-1"))
+        path = scope["path_params"]
+        ids = tuple([path[name] for name in parameters])
+        root = root_url(request)
+        if (known := known_tags(request)) and (same := await _same(request, read.version, known)):
+            return same
         result = await _execute(at.pools.read, read.page, root, ids)
         for column, parent in enumerate(operation.parents, _PARENTS):
             if result.get_value(0, column) != b"t":
                 raise unknown_object(parent.collection, path[parent.parameter])
         records = int(result.get_value(0, _RECORDS) or 0)
         more = result.get_value(0, _MORE) == b"t"
+        version = result.get_value(0, _VERSION) or b""
         query = read.query
         if more or query.cursor or not (records or query.offset == 0):
-            version = result.get_value(0, _VERSION) or b""
             total = await at.totals.total(read.count, ids, version)
         else:
             total = query.offset + records
@@ -75,15 +73,14 @@ def _collection(operation: Operation) -> Handler:
             (result.get_value(0, _FIRST) or b"").decode(),
             (result.get_value(0, _LAST) or b"").decode(),
         )
-        request.scope["audit"].records = records
-        url = root + request.scope["raw_path"].decode("ascii")
+        scope["audit"].records = records
+        url = root + scope["raw_path"].decode("ascii")
         headers = {
             "X-Total-Count": str(total),
             "Link": reading.links(read, url, records, total, more, keys),
-            "Cache-Control": _PRIVATE,
         }
         body = b"%b%b]}" % (start, result.get_value(0, _DOCS) or b"")
-        return Response(body, 200, headers, _JSON)
+        return await answer(request, body, tag(request, root, version), headers)
 
     return serve
 
@@ -93,17 +90,26 @@ def _single(operation: Operation) -> Handler:
 
     async def serve(request: Request) -> Response:
         await authenticate(request, *operation.scopes)
-        statement = reading.single(operation, request.scope["query_string"].decode("latin-1"))
+        one, version = reading.single(operation, request.scope["query_string"].decode("latin-1"))
         sourced_id: str = request.scope["path_params"]["sourcedId"]
-        pool = hub(request).pools.read
-        result = await _execute(pool, statement, _root(request), (sourced_id,))
+        root = root_url(request)
+        if (known := known_tags(request)) and (same := await _same(request, version, known)):
+            return same
+        result = await _execute(hub(request).pools.read, one, root, (sourced_id,))
         if not result.ntuples:
             raise unknown_object(operation.collection, sourced_id)
         request.scope["audit"].records = 1
         body = b"%b%b}" % (start, result.get_value(0, 0) or b"")
-        return Response(body, 200, {"Cache-Control": _PRIVATE}, _JSON)
+        return await answer(request, body, tag(request, root, result.get_value(0, 1) or b""), {})
 
     return serve
+
+
+async def _same(request: Request, version: Statement, known: str) -> Response | None:
+    """304 if the client has what we would answer: a look at the version alone."""
+    result = await _execute(hub(request).pools.read, version, "", ())
+    current = tag(request, root_url(request), result.get_value(0, 0) or b"")
+    return unchanged(known, current)
 
 
 async def _execute(pool: Pool, statement: Statement, root: str, ids: tuple[str, ...]) -> PGresult:
@@ -115,21 +121,3 @@ async def _execute(pool: Pool, statement: Statement, root: str, ids: tuple[str, 
         await cursor.execute(statement.sql, (root, *ids, *statement.values))
         assert cursor.pgresult is not None
         return cursor.pgresult
-
-
-def _root(request: Request) -> str:
-    public = hub(request).settings.public_url
-    if public:
-        return public.rstrip("/")
-    scope = request.scope
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-    return _root_of(scope["scheme"], host, tuple(scope["server"] or ("localhost", None)))
-
-
-@lru_cache(256)
-def _root_of(scheme: str, host: bytes, server: tuple[str, int | None]) -> str:
-    """The root URL, from what the client called us by where that is a host's name at all."""
-    name = host.decode("latin-1")
-    if not _HOST.fullmatch(name):
-        name = server[0] if server[1] is None else f"{server[0]}:{server[1]}"
-    return f"{scheme}://{name}"

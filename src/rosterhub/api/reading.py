@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 class Read:
     """A read as it is asked for, with its statements: for one query string, made once."""
 
-    __slots__ = ("count", "page", "parameters", "query")
+    __slots__ = ("count", "page", "parameters", "query", "version")
 
     def __init__(self, operation: Operation, query_string: str) -> None:
         given = _given(query_string, _COLLECTION)
@@ -33,6 +33,7 @@ class Read:
         self.count: Statement = collections.count(
             operation, Query(filter=self.query.filter, fields=())
         )
+        self.version: Statement = collections.version(operation, self.query)
         self.parameters = [
             (name, value) for name, value in given.items() if name not in _IN_EVERY_LINK
         ]
@@ -58,10 +59,11 @@ def read(operation: Operation, query_string: str) -> Read:
 
 
 @lru_cache(1_024)
-def single(operation: Operation, query_string: str) -> Statement:
-    """The statement for one object; the same errors as `read`."""
-    given = _given(query_string, _SINGLE)
-    return collections.single(operation, _fields(operation, given))
+def single(operation: Operation, query_string: str) -> tuple[Statement, Statement]:
+    """The statements for one object and for the version of it; the same errors as `read`."""
+    fields = _fields(operation, _given(query_string, _SINGLE))
+    version = collections.version(operation, Query(fields=fields))
+    return collections.single(operation, fields), version
 
 
 def links(read: Read, url: str, records: int, total: int, more: bool, keys: tuple[str, str]) -> str:

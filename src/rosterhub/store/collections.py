@@ -11,7 +11,15 @@ from functools import lru_cache
 
 from rosterhub.model.entities import RECORDS
 from rosterhub.model.filters import Node
-from rosterhub.model.objects import Property, Scalar, by_name, properties
+from rosterhub.model.objects import (
+    First,
+    Linked,
+    Property,
+    Rows,
+    Scalar,
+    by_name,
+    properties,
+)
 from rosterhub.model.operations import Operation
 from rosterhub.store import membership
 from rosterhub.store.conditions import Parameters, condition
@@ -152,14 +160,24 @@ def count(operation: Operation, query: Query) -> Statement:
 
 @lru_cache(1_024)
 def single(operation: Operation, fields: tuple[str, ...] | None) -> Statement:
-    """The statement for one object, whose sourcedId is $2. Its row, if any: document."""
+    """The statement for one object, whose sourcedId is $2. Its row, if any: document,
+    version."""
     table = RECORDS[operation.kind.entity].table
     where = ["t.sourced_id = $2::text", _ROOT_IS_USED]
     only = membership.restriction(operation.kind)
     if only:
         where.append(only)
     body = document(_selected(operation, fields), "t", operation.version)
-    return Statement(f"SELECT {body} FROM {table} t{_where_clause(where)}".encode(), ())
+    version = _version(_parameters(operation))
+    return Statement(f"SELECT {body}, {version} FROM {table} t{_where_clause(where)}".encode(), ())
+
+
+@lru_cache(2_048)
+def version(operation: Operation, query: Query) -> Statement:
+    """The statement for the version of the data that a page, a count or an object comes from."""
+    parameters = _parameters(operation)
+    _where(operation, query, parameters)
+    return Statement(f"SELECT {_version(parameters)} WHERE {_ROOT_IS_USED}".encode(), ())
 
 
 def selection(operation: Operation, names: tuple[str, ...]) -> None:
@@ -177,7 +195,10 @@ def selection(operation: Operation, names: tuple[str, ...]) -> None:
 
 
 def _parameters(operation: Operation) -> Parameters:
-    return Parameters(before=1 + len(operation.parents), uses=membership.reads(operation))
+    shown = properties(operation.kind.entity, operation.version)
+    uses = membership.reads(operation)
+    uses |= {p.entity for p in shown if isinstance(p, Linked | Rows | First)}
+    return Parameters(before=1 + len(operation.parents), uses=uses)
 
 
 def _where(operation: Operation, query: Query, parameters: Parameters) -> list[str]:

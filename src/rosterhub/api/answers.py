@@ -1,0 +1,74 @@
+"""Answers of reads: their entity tag, 304 for who has them already, gzip for who takes it.
+
+A tag is made of the version of the data, so it is right without a look at the body; the version is
+renewed in the transaction that changes the data (docs/adr/0007).
+"""
+
+import asyncio
+import gzip
+from hashlib import sha256
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+import rosterhub
+
+_LEAST = 1_000
+"""Bytes below which compression gains nothing."""
+
+_LARGE = 1 << 18
+"""Bytes above which it is done beside the event loop."""
+
+_LEVEL = 2
+_JSON = "application/json"
+_PROGRAM = rosterhub.__version__.encode()
+
+
+def tag(request: Request, root: str, version: bytes) -> str:
+    """The weak entity tag of the answer to `request` from data of `version`."""
+    scope = request.scope
+    # The program's version, too: another one may show the same data in another way.
+    what = b"\n".join((_PROGRAM, version, root.encode(), scope["raw_path"], scope["query_string"]))
+    return f'W/"{sha256(what).hexdigest()[:32]}"'
+
+
+def known_tags(request: Request) -> str | None:
+    """The tags that the client has answers for, as it sent them; mostly None."""
+    sent = [value for name, value in request.scope["headers"] if name == b"if-none-match"]
+    return b",".join(sent).decode("latin-1") if sent else None
+
+
+def unchanged(known: str, current: str) -> Response | None:
+    """304 if `current` is one of the `known` tags."""
+    tags = {item.strip().removeprefix("W/") for item in known.split(",")}
+    if current.removeprefix("W/") in tags or "*" in tags:
+        return Response(status_code=304, headers={"ETag": current} | _HEADERS)
+    return None
+
+
+async def answer(
+    request: Request, body: bytes, entity_tag: str, headers: dict[str, str]
+) -> Response:
+    """200 with the JSON `body`, compressed when the client takes that."""
+    headers |= {"ETag": entity_tag} | _HEADERS
+    if len(body) >= _LEAST and _takes_gzip(request):
+        if len(body) > _LARGE:
+            body = await asyncio.to_thread(gzip.compress, body, _LEVEL, mtime=0)
+        else:
+            body = gzip.compress(body, _LEVEL, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, 200, headers, _JSON)
+
+
+_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}
+"""Kept by the client alone, and only used after asking whether it is still right."""
+
+
+def _takes_gzip(request: Request) -> bool:
+    for name, value in request.scope["headers"]:
+        if name == b"accept-encoding":
+            for item in value.lower().split(b","):
+                coding, _, weight = item.partition(b";")
+                if coding.strip() in (b"gzip", b"*"):
+                    return weight.replace(b" ", b"") not in (b"q=0", b"q=0.0", b"q=0.00")
+    return False
