@@ -18,9 +18,9 @@ HEADER = b"sourcedId,status,dateLastModified,name,type,identifier,parentSourcedI
     [
         pytest.param(b"", (None, None, "upload_empty"), id="empty file"),
         pytest.param(b"\n\n", (1, None, "file_empty"), id="blank lines"),
-        pytest.param(b"%PDF-1.7\n...", (1, None, "header_not_found"), id="not a CSV"),
+        pytest.param(b"%PDF-1.7\n...", (None, None, "not_csv"), id="not a CSV"),
         pytest.param(b"\x00\x01\x02\x03", (1, None, "nul_byte"), id="binary"),
-        pytest.param(b"a" * (1 << 23 | 1 << 19), (1, None, "not_csv"), id="no line end"),
+        pytest.param(b"a" * (1 << 23 | 1 << 19), (1, None, "line_too_long"), id="no line end"),
         pytest.param(b"name,type\nx,school\n", (1, "sourcedId", "header_missing_column"), id="col"),
         pytest.param(HEADER + b",name\n", (1, "name", "header_duplicate"), id="twice"),
         pytest.param(HEADER + b"\no1,,,n,school\n", (2, None, "row_length"), id="short row"),
@@ -34,7 +34,7 @@ HEADER = b"sourcedId,status,dateLastModified,name,type,identifier,parentSourcedI
             HEADER + b"\no1,,," + b"x" * (1 << 20) + b",school,,\n", (2, None, "cell_too_large")
         ),
         pytest.param(
-            HEADER + b"\no1,,,\x8aw\x8dZ,school,,\n", (2, "name", "encoding_invalid"), id="CP932"
+            HEADER + b"\no1,,,\x8aw\x8dZ,school,,\n", (2, "name", "encoding_other"), id="CP932"
         ),
         pytest.param(HEADER + b"\n,,,n,school,,\n", (2, "sourcedId", "required_blank"), id="blank"),
         pytest.param(HEADER + b"\na b,,,n,school,,\n", (2, "sourcedId", "guid_invalid"), id="guid"),

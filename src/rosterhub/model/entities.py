@@ -74,8 +74,9 @@ class Field:
     `csv` is its column, `json` its name in the REST object (for a reference: of the reference),
     `column` its SQL column (unused for metadata, which live in the jsonb column `metadata` under
     the flat key `metadata_key`). `reference` names the entity it points to, `many` says that the
-    cell is a comma-separated list, `unique` that no two live records share it. `profiles` limits
-    the field to those profile ids (None: all), `spellings` gives another column name in some.
+    cell is a comma-separated list, `unique` that no two live records share it, `target_type` the
+    `type` that the record it points to should have. `profiles` limits the field to those profile
+    ids (None: all), `spellings` gives another column name in some.
     A field that is not `served` is in the CSV file and not in the JSON object, one that is not
     `filed` the other way round; `optional` ones are required in the file and not in the object.
     """
@@ -88,6 +89,7 @@ class Field:
     reference: str | None = None
     many: bool = False
     unique: bool = False
+    target_type: str | None = None
     profiles: frozenset[str] | None = None
     spellings: tuple[tuple[frozenset[str], str], ...] = ()
     served: bool = True
@@ -250,6 +252,10 @@ def _ref(csv: str, target: str, *, required: bool = False, many: bool = False) -
     return Field(csv, Kind.GUID, required=required, reference=target, many=many)
 
 
+def _school() -> Field:
+    return _r("schoolSourcedId", Kind.GUID, reference="orgs", target_type="school")
+
+
 def _list(csv: str) -> Field:
     return Field(csv, many=True)
 
@@ -298,7 +304,12 @@ _ALL: tuple[Entity, ...] = (
         "course",
         "rostering",
         (
-            _ref("schoolYearSourcedId", "academicSessions"),
+            Field(
+                "schoolYearSourcedId",
+                Kind.GUID,
+                reference="academicSessions",
+                target_type="schoolYear",
+            ),
             _r("title"),
             Field("courseCode"),
             _list("grades"),
@@ -319,7 +330,7 @@ _ALL: tuple[Entity, ...] = (
             Field("classCode"),
             _r("classType", enumeration=_enum("homeroom", "scheduled")),
             Field("location"),
-            _ref("schoolSourcedId", "orgs", required=True),
+            _school(),
             _ref("termSourcedIds", "academicSessions", required=True, many=True),
             _list("subjects"),
             _list("subjectCodes"),
@@ -408,7 +419,7 @@ _ALL: tuple[Entity, ...] = (
         "rostering",
         (
             _ref("classSourcedId", "classes", required=True),
-            _ref("schoolSourcedId", "orgs", required=True),
+            _school(),
             _ref("userSourcedId", "users", required=True),
             _r("role", enumeration=ENROLLMENT_ROLES),
             _bool("primary"),

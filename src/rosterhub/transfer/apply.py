@@ -1,15 +1,15 @@
 """The plan carried out: all files of an import in one transaction, in statements of bounded size.
 
-Deletions come first, then names that change hands are let go, then changes, then new records, so
-that no unique index is ever in the way. The caller owns the transaction.
+Deletions come first, then unique values that change hands are let go, then changes, then new
+records, so that no unique index is ever in the way. The caller owns the transaction.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from rosterhub.store.connect import compiled
 from rosterhub.transfer import convert
-from rosterhub.transfer.compare import CREATE, DELETE, OWN, UPDATE, Plan
-from rosterhub.transfer.stage import Connection, StagedFile
+from rosterhub.transfer.compare import CREATE, DELETE, OWN, UPDATE, Plan, Records
+from rosterhub.transfer.stage import Connection
 
 _ORGS_OF_USER = (
     "coalesce((SELECT array_agg(DISTINCT r.org_sourced_id ORDER BY r.org_sourced_id)"
@@ -20,100 +20,110 @@ _ORGS_OF_USER = (
 def apply(
     connection: Connection,
     plans: list[Plan],
+    touched: Records | None,
     source: str,
     batch: int,
     progress: Callable[[int], None],
 ) -> None:
     """Carry out `plans` on `connection`, which is in a transaction; `progress` takes rows done.
 
+    `touched` are the users that change only in what they carry.
+
     Raises:
         psycopg.errors.UniqueViolation: another import took a sourcedId or a name meanwhile.
     """
     # Roles go before users, so that a new user finds the orgs of the roles in place.
     ordered = sorted(plans, key=lambda p: p.file.entity.name == "users")
+    # What is joined is found by its index, batch by batch; the planner knows only whole tables.
     connection.execute("SET LOCAL enable_seqscan = off")
     connection.execute("SET LOCAL enable_hashjoin = off")
+    work = _Work(connection, source, batch, progress)
     for plan in ordered:
-        _delete_gone(connection, plan, batch, progress)
+        work.on_records(_delete_gone(plan), plan.gone)
     for plan in ordered:
-        if plan.updated or plan.deleted:
-            _let_names_go(connection, plan.file)
+        work.on_rows(plan.deleted, _delete(plan), plan)
     for plan in ordered:
-        _write(connection, plan, source, batch, progress)
-    _refresh_users(connection, plans)
+        for column, records in plan.freed:
+            work.on_records(_let_go(plan, column, records), records)
+    for plan in ordered:
+        work.on_rows(plan.updated, _update(plan), plan)
+        work.on_rows(plan.owned, _own(plan), plan)
+        work.on_rows(plan.created, _insert(plan), plan)
+    if touched:
+        work.on_records(_refresh_user(touched), touched)
     _renew_versions(connection, plans)
 
 
-def _ranges(connection: Connection, table: str, batch: int) -> Iterator[tuple[int, int]]:
-    """Line ranges that hold at most `batch` rows each."""
-    row = connection.execute(compiled(f"SELECT min(line), max(line) FROM {table}")).fetchone()
-    if row and row[0] is not None:
-        for first in range(row[0], row[1] + 1, batch):
-            yield first, first + batch - 1
+class _Work:
+    """Statements run for one range of lines after the other."""
 
+    def __init__(
+        self, connection: Connection, source: str, batch: int, progress: Callable[[int], None]
+    ) -> None:
+        self.connection = connection
+        self.source = source
+        self.batch = batch
+        self.progress = progress
 
-def _delete_gone(
-    connection: Connection, plan: Plan, batch: int, progress: Callable[[int], None]
-) -> None:
-    statement = compiled(
-        f"UPDATE {plan.file.entity.table} t"
-        " SET status = 'tobedeleted', date_last_modified = now()"
-        f" FROM {plan.gone_table} g WHERE g.line BETWEEN %s AND %s AND t.sourced_id = g.sourced_id"
-    )
-    if plan.gone:
-        for bounds in _ranges(connection, plan.gone_table, batch):
-            progress(connection.execute(statement, bounds, prepare=True).rowcount)
+    def on_rows(self, count: int, statement: str, plan: Plan) -> None:
+        """Run `statement` on the rows of a plan, of which `count` are for it."""
+        if count:
+            bounds = self.connection.execute(
+                compiled(f"SELECT min(line), max(line) FROM {plan.table}")
+            ).fetchone()
+            assert bounds is not None
+            self._run(statement, bounds[0], bounds[1])
 
+    def on_records(self, statement: str, records: Records) -> None:
+        """Run `statement` on a list of records."""
+        if records.count:
+            self._run(statement, 1, records.count)
 
-def _let_names_go(connection: Connection, file: StagedFile) -> None:
-    """Blank the unique values that pass from one changed record to another in this file."""
-    connection.execute("SET LOCAL enable_hashjoin = on")
-    connection.execute("SET LOCAL enable_seqscan = on")
-    for column in file.columns.staged:
-        if column.field.unique:
-            name = f'"{column.field.column}"'
-            connection.execute(
-                compiled(
-                    f"UPDATE {file.entity.table} t SET {name} = NULL"
-                    f" FROM {file.table} s JOIN {file.table}_plan p USING (line)"
-                    f" WHERE p.action IN ('{UPDATE}', '{DELETE}') AND t.sourced_id = s.sourced_id"
-                    f' AND t.{name} IS DISTINCT FROM s."{column.sql}" AND EXISTS'
-                    f' (SELECT FROM {file.table} o WHERE o."{column.sql}" = t.{name}'
-                    " AND o.sourced_id <> t.sourced_id)"
-                )
-            )
-    connection.execute("SET LOCAL enable_hashjoin = off")
-    connection.execute("SET LOCAL enable_seqscan = off")
-
-
-def _write(
-    connection: Connection, plan: Plan, source: str, batch: int, progress: Callable[[int], None]
-) -> None:
-    statements: list[str] = []
-    if plan.updated or plan.deleted:
-        statements.append(_update(plan))
-    if plan.owned:
-        statements.append(_own(plan))
-    if plan.created:
-        statements.append(_insert(plan))
-    for statement in map(compiled, statements):
-        for first, last in _ranges(connection, plan.table, batch):
-            parameters = {"first": first, "last": last, "source": source}
-            progress(connection.execute(statement, parameters, prepare=True).rowcount)
+    def _run(self, statement: str, first: int, last: int) -> None:
+        text = compiled(statement)
+        for start in range(first, last + 1, self.batch):
+            values = {"first": start, "last": start + self.batch - 1, "source": self.source}
+            self.progress(self.connection.execute(text, values, prepare=True).rowcount)
 
 
 _BOUNDS = "p.line BETWEEN %(first)s AND %(last)s AND s.line BETWEEN %(first)s AND %(last)s"
 """Stated for both tables, so that both are read by a range of their index."""
+_LISTED = "g.line BETWEEN %(first)s AND %(last)s AND t.sourced_id = g.sourced_id"
 
 
 def _rows(plan: Plan) -> str:
     return f"{plan.file.table} s JOIN {plan.table} p USING (line)"
 
 
+def _delete_gone(plan: Plan) -> str:
+    return (
+        f"UPDATE {plan.file.entity.table} t"
+        f" SET status = 'tobedeleted', date_last_modified = {convert.MOVED_ON}"
+        f" FROM {plan.gone.table} g WHERE {_LISTED} AND t.source_system = %(source)s"
+    )
+
+
+def _delete(plan: Plan) -> str:
+    """What is deleted keeps its last values: the row may hold no more than the sourcedId."""
+    return (
+        f"UPDATE {plan.file.entity.table} t SET status = 'tobedeleted',"
+        f" date_last_modified = {convert.date_changed(plan.file)}, source_system = %(source)s"
+        f" FROM {_rows(plan)}"
+        f" WHERE {_BOUNDS} AND p.action = '{DELETE}' AND t.sourced_id = s.sourced_id"
+    )
+
+
+def _let_go(plan: Plan, column: str, records: Records) -> str:
+    return (
+        f'UPDATE {plan.file.entity.table} t SET "{column}" = NULL FROM {records.table} g'
+        f" WHERE {_LISTED}"
+    )
+
+
 def _update(plan: Plan) -> str:
     file = plan.file
     values = convert.fields(file)
-    values.append(("date_last_modified", convert.date_last_modified(file)))
+    values.append(("date_last_modified", convert.date_changed(file)))
     if convert.metadata_columns(file):
         values.append(("metadata", convert.metadata_updated(file)))
     sets = [f'"{c}" = {v}' for c, v in values]
@@ -122,23 +132,21 @@ def _update(plan: Plan) -> str:
     sets.append("source_system = %(source)s")
     return (
         f"UPDATE {file.entity.table} t SET {', '.join(sets)} FROM {_rows(plan)}"
-        f" WHERE {_BOUNDS}"
-        f" AND p.action IN ('{UPDATE}', '{DELETE}') AND t.sourced_id = s.sourced_id"
+        f" WHERE {_BOUNDS} AND p.action = '{UPDATE}' AND t.sourced_id = s.sourced_id"
     )
 
 
 def _own(plan: Plan) -> str:
     return (
         f"UPDATE {plan.file.entity.table} t SET source_system = %(source)s FROM {_rows(plan)}"
-        f" WHERE {_BOUNDS} AND p.action = '{OWN}'"
-        " AND t.sourced_id = s.sourced_id"
+        f" WHERE {_BOUNDS} AND p.action = '{OWN}' AND t.sourced_id = s.sourced_id"
     )
 
 
 def _insert(plan: Plan) -> str:
     file = plan.file
     values = [("sourced_id", "s.sourced_id"), *convert.fields(file)]
-    values.append(("date_last_modified", convert.date_last_modified(file)))
+    values.append(("date_last_modified", convert.date_of_new(file)))
     if convert.metadata_columns(file):
         values.append(("metadata", f"nullif({convert.metadata(file)}, '{{}}')"))
     if file.entity.name == "users":
@@ -152,37 +160,13 @@ def _insert(plan: Plan) -> str:
     )
 
 
-def _refresh_users(connection: Connection, plans: list[Plan]) -> None:
+def _refresh_user(touched: Records) -> str:
     """A user carries its roles and profiles: where they changed, the user changed too."""
-    touched: list[str] = []
-    for plan in plans:
-        if plan.file.entity.name in ("roles", "userProfiles") and plan.changes:
-            table = plan.file.entity.table
-            touched += [
-                f"SELECT s.user_sourced_id AS id FROM {_rows(plan)} WHERE p.action <> '{OWN}'",
-                f"SELECT t.user_sourced_id FROM {plan.gone_table} g"
-                f" JOIN {table} t USING (sourced_id)",
-            ]
-    if not touched:
-        return
-    connection.execute("SET LOCAL enable_hashjoin = on")
-    connection.execute("SET LOCAL enable_seqscan = on")
-    connection.execute(
-        compiled(
-            "UPDATE users t SET date_last_modified = now(),"
-            f" org_sourced_ids = {_ORGS_OF_USER.format(user='t.sourced_id')}"
-            f" FROM ({' UNION '.join(touched)}) changed"
-            f" WHERE t.sourced_id = changed.id{_not_written(plans)}"
-        )
+    return (
+        f"UPDATE users t SET date_last_modified = {convert.MOVED_ON},"
+        f" org_sourced_ids = {_ORGS_OF_USER.format(user='t.sourced_id')} FROM {touched.table} g"
+        f" WHERE {_LISTED} AND t.status <> 'tobedeleted'"
     )
-
-
-def _not_written(plans: list[Plan]) -> str:
-    """The predicate: the import did not write the user itself, which had its roles in view."""
-    plan = next((p for p in plans if p.file.entity.name == "users"), None)
-    if not plan:
-        return ""
-    return f" AND NOT EXISTS (SELECT FROM {_rows(plan)} WHERE s.sourced_id = t.sourced_id)"
 
 
 def _renew_versions(connection: Connection, plans: list[Plan]) -> None:
@@ -191,6 +175,7 @@ def _renew_versions(connection: Connection, plans: list[Plan]) -> None:
     if changed & {"roles", "userProfiles"}:
         changed.add("users")
     connection.execute(
-        "UPDATE data_versions SET version = gen_random_uuid() WHERE entity = ANY(%s)",
+        "UPDATE data_versions SET version = gen_random_uuid() WHERE entity IN"
+        " (SELECT entity FROM data_versions WHERE entity = ANY(%s) ORDER BY entity FOR UPDATE)",
         [sorted(changed)],
     )

@@ -6,6 +6,7 @@ no quote over: read from the left, each quote must then end a value or begin the
 else is left to `reader`, which takes every row apart and can say what is wrong with it.
 """
 
+import re
 from collections.abc import Iterator
 from typing import IO
 
@@ -13,6 +14,7 @@ from rosterhub.transfer.reader import CELL_LIMIT
 
 _BLOCK = 1 << 20
 _LONGEST_LINE = 1 << 22
+_BLANK_ROW = re.compile(rb"^\t*$", re.MULTILINE)
 
 
 def blocks(stream: IO[bytes]) -> Iterator[bytes | None]:
@@ -46,7 +48,10 @@ def blocks(stream: IO[bytes]) -> Iterator[bytes | None]:
 
 
 def copy_text(block: bytes) -> bytes | None:
-    """Whole lines of CSV in COPY's text format, None where they are not of the two kinds."""
+    """Whole lines of CSV in COPY's text format, None where they are not of the two kinds.
+
+    Rows without any value are for `reader`, too, which passes over them.
+    """
     if b"\t" in block or b"\\" in block:
         return None
     if not block.endswith(b"\n"):
@@ -54,6 +59,8 @@ def copy_text(block: bytes) -> bytes | None:
     text = _quoted(block) if b'"' in block else _unquoted(block)
     if text is None or max(map(len, text.split(b"\n"))) > CELL_LIMIT:
         return None
+    if text.startswith((b"\t", b"\n")) or b"\n\t" in text or b"\n\n" in text:
+        return None if _BLANK_ROW.search(text, 0, len(text) - 1) else text
     return text
 
 

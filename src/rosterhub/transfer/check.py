@@ -4,7 +4,7 @@ A rule is a predicate on the staging table; one scan counts them all, and only t
 anything write issues. Rules derive from the entity table and spec/csv.md, level `tolerant`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from psycopg.types.json import Jsonb
@@ -12,8 +12,9 @@ from psycopg.types.json import Jsonb
 from rosterhub.model import values
 from rosterhub.model.entities import Enumeration, Field, Kind
 from rosterhub.store.connect import compiled
-from rosterhub.transfer import relations
+from rosterhub.transfer import agreement, relations
 from rosterhub.transfer.columns import StagedColumn
+from rosterhub.transfer.findings import Scene, live
 from rosterhub.transfer.issues import Severity
 from rosterhub.transfer.stage import Connection, StagedFile
 
@@ -34,12 +35,26 @@ class Rule:
     details: tuple[tuple[str, str], ...] = ()
 
 
-def check(connection: Connection, import_id: int, files: list[StagedFile], source: str) -> None:
-    """Write every issue of the staged `files` to import_issues, and mend what can be understood."""
+def check(
+    connection: Connection,
+    import_id: int,
+    files: list[StagedFile],
+    source: str,
+    unread: Collection[str] = (),
+) -> None:
+    """Write every issue of the staged `files` to import_issues, and mend what can be understood.
+
+    `unread` are the entities whose files could not be read, wholly or in part: that a reference to
+    one of them leads nowhere says nothing.
+    """
     for file in files:
         for rules in (_spaces(file), _repairs(file), _forms(file)):
             _run(connection, import_id, file, rules)
-    relations.check(connection, import_id, files, source)
+    staged = {file.entity.name: file for file in files}
+    for file in files:
+        scene = Scene(connection, import_id, file, staged, frozenset(unread), source)
+        relations.check(scene)
+        agreement.check(scene)
 
 
 def _run(connection: Connection, import_id: int, file: StagedFile, rules: list[Rule]) -> None:
@@ -123,16 +138,59 @@ def _repairs(file: StagedFile) -> list[Rule]:
             fix = f"regexp_replace({cell}, '\\}}, +\\{{', '}},{{', 'g')"
             rules.append(Rule("list_spaces", "warning", column, f"{cell} ~ '\\}}, +\\{{'", fix))
         elif field.kind is Kind.DATE:
-            bad = f"{cell} ~ '^[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}$'"
-            rules.append(Rule("date_form", "warning", column, bad, f"replace({cell}, '/', '-')"))
+            rules.append(_loose_date(column, cell))
+        elif field.kind is Kind.DATETIME:
+            rules.append(_loose_time(column, cell))
         elif field.enumeration and not field.many:
             rules.append(_enumeration_case(column, field.enumeration, cell))
     return rules
 
 
+_BY_POSITION = ("subjects", "subjectCodes")
+"""Lists that belong together value by value: a gap in them means something."""
+
+
 def _list_spaces(column: StagedColumn, cell: str) -> Rule:
-    fix = f"btrim(regexp_replace({cell}, '\\s*,\\s*', ',', 'g'), ', ')"
-    return Rule("list_spaces", "warning", column, f"{cell} ~ '\\s,|,\\s|^,|,,|,$'", fix)
+    if column.field.csv in _BY_POSITION:
+        tidy = f"regexp_replace(regexp_replace({cell}, '\\s*,\\s*', ',', 'g'), ',+$', '')"
+        odd = f"{cell} ~ '\\s,|,\\s|,$'"
+    else:
+        tidy = f"btrim(regexp_replace({cell}, '(\\s*,\\s*)+', ',', 'g'), ',')"
+        odd = f"{cell} ~ '\\s,|,\\s|^,|,,|,$'"
+    return Rule("list_spaces", "warning", column, odd, f"nullif({tidy}, '')")
+
+
+def _loose_date(column: StagedColumn, cell: str) -> Rule:
+    """`2026/4/1`, and a day with a midnight after it."""
+    day = f"left({_padded(cell)}, 10)"
+    odd = f"{cell} NOT LIKE '____-__-__' AND {cell} ~ '{values.LOOSE_DAY}{values.MIDNIGHT}'"
+    return Rule("date_form", "warning", column, f"{odd} AND {day} ~ '{values.DATE}'", day)
+
+
+def _loose_time(column: StagedColumn, cell: str) -> Rule:
+    """Times that the standard writes otherwise, and `2026/4/1 9:00`."""
+    padded = _padded(cell)
+    odd = (
+        f"{cell} !~ '{values.DATETIME}' AND {cell} ~ '{values.LOOSE_DAY}'"
+        f" AND {padded} ~ '{values.DATETIME_TOLERANT}'"
+    )
+    taken = (
+        f"CASE WHEN {padded} ~ '{values.DATETIME_TOLERANT}' THEN to_char({padded}::timestamptz"
+        " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') END"
+    )
+    return Rule("datetime_form", "warning", column, odd, taken)
+
+
+def _padded(cell: str) -> str:
+    """SQL for a time with two digits for month, day and hour, and with seconds."""
+    for pattern, put in (
+        ("^([0-9]{4})[-/]([0-9]{1,2})[-/]([0-9]{1,2})", "\\1-0\\2-0\\3"),
+        ("-0([0-9]{2})", "-\\1"),
+        ("([T ])([0-9]):", "\\10\\2:"),
+        ("([T ][0-9]{2}:[0-9]{2})$", "\\1:00"),
+    ):
+        cell = f"regexp_replace({cell}, '{pattern}', '{put}', 'g')"
+    return cell
 
 
 def _enumeration_case(column: StagedColumn, enumeration: Enumeration, cell: str) -> Rule:
@@ -154,8 +212,11 @@ def _forms(file: StagedFile) -> list[Rule]:
     for column in file.columns.staged:
         cell = cell_of(column)
         delta_needs = file.mode == "delta" and column.field.csv in ("status", "dateLastModified")
-        if column.field.required or delta_needs:
-            rules.append(Rule("required_blank", "error", column, f"{cell} IS NULL"))
+        if column.field.csv == "sourcedId" or delta_needs:
+            rules.append(_required(column, f"{cell} IS NULL"))
+        elif column.field.required:
+            # What is deleted needs no more than its sourcedId.
+            rules.append(_required(column, f"{cell} IS NULL AND {live(file)}"))
         rules += _form(column, column.field, cell)
     if file.mode == "bulk":
         rules += _bulk_system_fields(file)
@@ -166,7 +227,13 @@ def _forms(file: StagedFile) -> list[Rule]:
         differ = f"{count.format('subjects')} <> {count.format('subject_codes')}"
         given = "s.subjects IS NOT NULL AND s.subject_codes IS NOT NULL"
         rules.append(Rule("list_lengths_differ", "warning", column, f"{given} AND {differ}"))
+    for column in filter(None, map(file.columns.get, _BY_POSITION)):
+        rules.append(Rule("list_gap", "error", column, f"{cell_of(column)} ~ '^,|,,'"))
     return rules
+
+
+def _required(column: StagedColumn, blank: str) -> Rule:
+    return Rule("required_blank", "error", column, blank, details=(("column", column.csv),))
 
 
 def _bulk_system_fields(file: StagedFile) -> list[Rule]:
@@ -191,25 +258,13 @@ def _form(column: StagedColumn, field: Field, cell: str) -> list[Rule]:
             return [Rule("guid_invalid", "error", column, relations.malformed(cell))]
         case Kind.BOOLEAN:
             return [Rule("boolean_invalid", "error", column, f"{cell} NOT IN ('true', 'false')")]
-        case Kind.DATETIME:
-            shape = f"{cell} !~ '{values.DATETIME}'"
-            known = f"{cell} ~ '{values.DATETIME_TOLERANT}'"
-            taken = _CANONICAL_TIME.replace("{cell}", cell)
-            return [
-                Rule("datetime_invalid", "error", column, f"{shape} AND NOT {known}"),
-                Rule("datetime_form", "warning", column, f"{shape} AND {known}", taken),
-            ]
         case _:
             return []
 
 
-_CANONICAL_TIME = (
-    "CASE WHEN {cell} ~ '" + values.DATETIME_TOLERANT + "' THEN"
-    " to_char({cell}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') END"
-)
-
 _FORMS = {
     Kind.DATE: ("date_invalid", values.DATE),
+    Kind.DATETIME: ("datetime_invalid", values.DATETIME),
     Kind.YEAR: ("year_invalid", values.YEAR),
     Kind.FLOAT: ("number_invalid", values.NUMBER),
     Kind.INTEGER: ("integer_invalid", values.INTEGER),

@@ -3,12 +3,13 @@
 Matched by name in any order (spec/csv.md, "Package"); `metadata.*` columns are kept as they come.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
-from rosterhub.model.entities import ONEROSTER_11_USER_COLUMNS, Entity, Field, Kind
+from rosterhub.model.entities import ENTITIES, ONEROSTER_11_USER_COLUMNS, Entity, Field, Kind
 from rosterhub.transfer.issues import Issue
+
+_OTHER_DELIMITERS = {"\t": "tab", ";": ";"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +43,42 @@ def match(entity: Entity, header: Sequence[str], name: str) -> tuple[Columns, li
     if entity.name == "users":
         known = _with_11_columns(known)
     if not any(column in known for column in header):
-        expected = ",".join(f.csv for f in list(entity.by_name.values())[:6])
-        return Columns(()), [
-            Issue("header_not_found", file=name, line=1, details={"value": expected})
-        ]
+        return Columns(()), [_no_header(entity, header, name)]
     issues: list[Issue] = []
     staged: list[StagedColumn] = []
     passwords: list[int] = []
-    fields: set[str] = set()
+    seen: set[str] = set()
     for position, column in enumerate(header):
         found = known.get(column) or _metadata(column)
-        if not found:
-            issues.append(_unknown(column, known, name))
-        elif found.csv in fields:
+        identity = found.csv if found else column
+        if not identity:
+            issues.append(
+                Issue("column_unnamed", "warning", name, 1, None, {"value": position + 1})
+            )
+        elif identity in seen:
             issues.append(_about("header_duplicate", column, name))
+        elif not found:
+            issues.append(_unknown(column, known, name))
         elif found.kind is Kind.PASSWORD:
             passwords.append(position)
         else:
             sql = found.column if found.metadata_key is None else f"metadata_{position}"
             staged.append(StagedColumn(found, column, sql, position))
-        if found:
-            fields.add(found.csv)
-    issues += _missing(entity, fields, name) + _prefixes(staged, name)
+        seen.add(identity)
+    issues += _missing(entity, seen, name) + _prefixes(staged, name)
     order = [c.position for f in known.values() for c in staged if c.field is f]
     if order != sorted(order):
         issues.append(Issue("column_order", "warning", name, 1))
     return Columns(tuple(staged), tuple(passwords)), issues
+
+
+def _no_header(entity: Entity, header: Sequence[str], name: str) -> Issue:
+    """The issue for a first line that names no column of the file."""
+    for delimiter, called in _OTHER_DELIMITERS.items():
+        if delimiter in header[0] and header[0].split(delimiter)[0].strip() in entity.by_name:
+            return Issue("delimiter_other", "error", name, 1, None, {"value": called})
+    expected = ",".join(f.csv for f in list(entity.by_name.values())[:6])
+    return Issue("header_not_found", "error", name, 1, None, {"value": expected})
 
 
 def _with_11_columns(known: dict[str, Field]) -> dict[str, Field]:
@@ -86,24 +97,52 @@ def _metadata(column: str) -> Field | None:
 
 
 def _about(code: str, column: str, name: str, **details: str) -> Issue:
-    return Issue(code, "error", name, 1, column, {"value": column, **details})
+    return Issue(code, "error", name, 1, column[:100], {"value": column[:100], **details})
 
 
-def _unknown(column: str, known: dict[str, Field], name: str) -> Issue:
+def _unknown(column: str, known: Iterable[str], name: str) -> Issue:
     """A warning that names the column, and the known one that may be meant."""
-    near = get_close_matches(column, known, n=1, cutoff=0.85)
-    if near and near[0] != column:
-        details = {"value": column, "other": near[0]}
+    column = column[:100]
+    near = min(((_letters_off(column, other), other) for other in known), default=(9, ""))
+    if near[0] <= (1 if len(column) < 6 else 2):
+        details = {"value": column, "other": near[1]}
         return Issue("column_similar", "warning", name, 1, column, details)
     return Issue("column_ignored", "warning", name, 1, column, {"value": column})
 
 
-def _missing(entity: Entity, fields: set[str], name: str) -> list[Issue]:
-    required = [f for f in entity.by_name.values() if f.required and f.csv not in fields]
-    wanted = [f.csv for f in dict.fromkeys(required)]
-    if entity.name == "users" and ("role" in fields) != ("orgSourcedIds" in fields):
-        wanted += [f.csv for f in ONEROSTER_11_USER_COLUMNS if f.csv not in fields]
+def _letters_off(one: str, other: str) -> int:
+    """How many letters must be put in, left out or replaced to make `one` of `other`."""
+    one, other = one.lower(), other.lower()
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        above, row = row, [i]
+        for j, theirs in enumerate(other, 1):
+            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (letter != theirs)))
+    return row[-1]
+
+
+def _missing(entity: Entity, seen: Collection[str], name: str) -> list[Issue]:
+    wanted = _absent(entity, seen)
+    if entity.name == "users" and ("role" in seen) != ("orgSourcedIds" in seen):
+        wanted += [f.csv for f in ONEROSTER_11_USER_COLUMNS if f.csv not in seen]
+    if wanted and (other := _made_for(entity, seen)):
+        return [Issue("header_other_file", "error", name, 1, None, {"value": other.file})]
     return [_about("header_missing_column", column, name) for column in wanted]
+
+
+def _absent(entity: Entity, seen: Collection[str]) -> list[str]:
+    """The required columns that are not there."""
+    fields = dict.fromkeys(entity.by_name.values())
+    return [f.csv for f in fields if f.required and f.csv not in seen]
+
+
+def _made_for(entity: Entity, seen: Collection[str]) -> Entity | None:
+    """The other entity whose file this is: it lacks nothing and knows more of the columns."""
+    columns = set(seen)
+    known = {e.name: len(columns & e.by_name.keys()) for e in ENTITIES.values()}
+    whole = [e for e in ENTITIES.values() if not _absent(e, seen)]
+    best = max(whole, key=lambda e: known[e.name], default=entity)
+    return best if known[best.name] > known[entity.name] else None
 
 
 def _prefixes(staged: list[StagedColumn], name: str) -> list[Issue]:

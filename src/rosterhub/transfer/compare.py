@@ -1,144 +1,144 @@
 """What an import would do to each record, written down as a plan before anything is touched.
 
 A plan is an unlogged table beside the staging table: line and action for each row that is not
-simply the same, and the records that a bulk file no longer has.
+simply the same; and lists of records that the import concerns though they have no row in it.
 """
 
 from dataclasses import dataclass
 
 from psycopg import sql
 
-from rosterhub.model.entities import ENTITIES, SYSTEM_FIELDS
 from rosterhub.store.connect import compiled
 from rosterhub.transfer import convert
-from rosterhub.transfer.columns import Columns, StagedColumn
+from rosterhub.transfer.findings import live
 from rosterhub.transfer.stage import Connection, StagedFile
 
 CREATE, UPDATE, DELETE, OWN = "c", "u", "d", "o"
-"""Actions: new; changed; changed to tobedeleted; the same, but another source sent it before."""
+"""Actions: new; changed; to be deleted; the same, but another source sent it before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """A list of records: a table (line, sourced_id), lines counting from 1, and its length."""
+
+    table: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The plan for one file: its tables and how many records each action concerns."""
+    """The plan for one file: its table and how many records each action concerns.
+
+    `gone` are the records to delete because they were not sent. `freed` are, by SQL column, those
+    that give up a unique value which another record takes over.
+    """
 
     file: StagedFile
     created: int
     updated: int
     deleted: int
     owned: int
-    gone: int
+    gone: Records
+    freed: tuple[tuple[str, Records], ...] = ()
 
     @property
     def table(self) -> str:
         """The table (line, action)."""
-        return f"{self.file.table}_plan"
-
-    @property
-    def gone_table(self) -> str:
-        """The table (line, sourced_id) of records to delete because they were not sent."""
-        return f"{self.file.table}_gone"
+        return plan_table(self.file)
 
     @property
     def changes(self) -> bool:
         """Whether any record changes."""
-        return bool(self.created or self.updated or self.deleted or self.gone)
+        return bool(self.created or self.updated or self.deleted or self.gone.count)
 
 
-def derive_roles(connection: Connection, files: list[StagedFile]) -> StagedFile | None:
-    """The roles that a users.csv of OneRoster 1.1 states itself, staged like a roles.csv.
-
-    One role for each org, the first primary (spec/csv.md, end). The sourcedId is made from user
-    and org, so that the next import finds it again.
-    """
-    users = next((f for f in files if f.entity.name == "users"), None)
-    if not users or not users.has("role") or any(f.entity.name == "roles" for f in files):
-        return None
-    table = users.table.removesuffix("_users") + "_roles"
-    connection.execute(compiled(f"DROP TABLE IF EXISTS {table}"))
-    orgs = next((f.table for f in files if f.entity.name == "orgs"), None)
-    kind = "(SELECT o.type FROM orgs o WHERE o.sourced_id = e.org)"
-    if orgs:
-        kind = f"coalesce((SELECT o.type FROM {orgs} o WHERE o.sourced_id = e.org), {kind})"
-    connection.execute(
-        compiled(
-            f"CREATE UNLOGGED TABLE {table} AS SELECT row_number() OVER () AS line,"
-            " md5(s.sourced_id || ' ' || e.org)::uuid::text AS sourced_id,"
-            f" {convert.status(users)} AS status, s.sourced_id AS user_sourced_id,"
-            " CASE WHEN e.n = 1 THEN 'primary' ELSE 'secondary' END AS role_type,"
-            f" CASE WHEN s.role <> 'administrator' THEN s.role WHEN {kind} = 'district'"
-            " THEN 'districtAdministrator' ELSE 'siteAdministrator' END AS role,"
-            " e.org AS org_sourced_id"
-            f" FROM {users.table} s, unnest(string_to_array(s.org_sourced_ids, ','))"
-            " WITH ORDINALITY AS e(org, n)"
-        )
-    )
-    connection.execute(compiled(f"ALTER TABLE {table} ADD PRIMARY KEY (line)"))
-    entity = ENTITIES["roles"]
-    names = ("sourcedId", "status", "userSourcedId", "roleType", "role", "orgSourcedId")
-    by_csv = {f.csv: f for f in (*SYSTEM_FIELDS, *entity.fields)}
-    staged = tuple(
-        StagedColumn(by_csv[name], name, by_csv[name].column, position)
-        for position, name in enumerate(names)
-    )
-    theirs = f"t.user_sourced_id IN (SELECT sourced_id FROM {users.table})"
-    return StagedFile(
-        entity, users.name, users.mode, table, Columns(staged), derived=True, replaces=theirs
-    )
+def plan_table(file: StagedFile) -> str:
+    """The name of the table (line, action) of a file's plan."""
+    return f"{file.table}_plan"
 
 
 def compare(connection: Connection, file: StagedFile, source: str) -> Plan:
     """Write the plan for `file`, sent by `source`."""
-    plan = Plan(file, 0, 0, 0, 0, 0)
     owner = sql.Literal(source).as_string(connection)
-    connection.execute(compiled(f"DROP TABLE IF EXISTS {plan.table}, {plan.gone_table}"))
-    connection.execute(
-        compiled(
-            f"CREATE UNLOGGED TABLE {plan.table} AS SELECT line, action FROM ("
-            " SELECT s.line, CASE"
-            f" WHEN t.sourced_id IS NULL THEN '{CREATE}'"
-            f" WHEN {convert.differs(file)} THEN CASE WHEN {convert.status(file)} = 'tobedeleted'"
-            f" AND t.status <> 'tobedeleted' THEN '{DELETE}' ELSE '{UPDATE}' END"
-            f" WHEN t.source_system <> {owner} THEN '{OWN}' END AS action"
-            f" FROM {file.table} s LEFT JOIN {file.entity.table} t USING (sourced_id) OFFSET 0"
-            ") q WHERE action IS NOT NULL"
-        )
-    )
-    gone = _gone(file, owner)
-    connection.execute(
-        compiled(
-            f"CREATE UNLOGGED TABLE {plan.gone_table} AS"
-            f" SELECT row_number() OVER () AS line, t.sourced_id FROM {file.entity.table} t"
-            f" WHERE {gone} AND t.status <> 'tobedeleted' AND NOT EXISTS"
-            f" (SELECT FROM {file.table} s WHERE s.sourced_id = t.sourced_id)"
-        )
-    )
-    for table in (plan.table, plan.gone_table):
-        connection.execute(compiled(f"ALTER TABLE {table} ADD PRIMARY KEY (line)"))
-        connection.execute(compiled(f"ANALYZE {table}"))
-    counts = dict(
-        connection.execute(
-            compiled(
-                f"SELECT action, count(*) FROM {plan.table} GROUP BY 1"
-                f" UNION ALL SELECT 'gone', count(*) FROM {plan.gone_table}"
-            )
-        ).fetchall()
-    )
+    counts = _actions(connection, file, owner)
     return Plan(
         file,
         created=counts.get(CREATE, 0),
         updated=counts.get(UPDATE, 0),
         deleted=counts.get(DELETE, 0),
         owned=counts.get(OWN, 0),
-        gone=counts["gone"],
+        gone=list_records(connection, f"{file.table}_gone", _gone(file, owner)),
+        freed=_freed(connection, file) if counts.get(UPDATE) else (),
     )
 
 
-def _gone(file: StagedFile, owner: str) -> str:
-    """Which held records the file decides about by leaving them out."""
-    rules: list[str] = []
-    if file.mode == "bulk":
-        rules.append(f"t.source_system = {owner}")
-    if file.replaces:
-        rules.append(file.replaces)
-    return f"({' OR '.join(rules)})" if rules else "false"
+def _actions(connection: Connection, file: StagedFile, owner: str) -> dict[str, int]:
+    """Write the table (line, action); how many rows each action has."""
+    table = plan_table(file)
+    deletes = ""
+    if file.has("status") and "tobedeleted" in file.odd:
+        deletes = (
+            f" WHEN NOT ({live(file)}) THEN CASE WHEN t.status <> 'tobedeleted' THEN '{DELETE}' END"
+        )
+    connection.execute(compiled(f"DROP TABLE IF EXISTS {table}"))
+    connection.execute(
+        compiled(
+            f"CREATE UNLOGGED TABLE {table} AS SELECT line, action FROM ("
+            f" SELECT s.line, CASE{deletes}"
+            f" WHEN t.sourced_id IS NULL THEN '{CREATE}'"
+            f" WHEN {convert.differs(file)} THEN '{UPDATE}'"
+            f" WHEN t.source_system <> {owner} THEN '{OWN}' END AS action"
+            f" FROM {file.table} s LEFT JOIN {file.entity.table} t USING (sourced_id) OFFSET 0"
+            ") q WHERE action IS NOT NULL"
+        )
+    )
+    connection.execute(compiled(f"ALTER TABLE {table} ADD PRIMARY KEY (line)"))
+    connection.execute(compiled(f"ANALYZE {table}"))
+    counted = connection.execute(compiled(f"SELECT action, count(*) FROM {table} GROUP BY 1"))
+    return dict(counted.fetchall())
+
+
+def list_records(connection: Connection, table: str, query: str | None) -> Records:
+    """Keep the sourcedIds that `query` finds in `table`; None is an empty list without a table."""
+    connection.execute(compiled(f"DROP TABLE IF EXISTS {table}"))
+    if query is None:
+        return Records(table, 0)
+    made = connection.execute(
+        compiled(
+            f"CREATE UNLOGGED TABLE {table} AS"
+            f" SELECT row_number() OVER () AS line, sourced_id FROM ({query}) q"
+        )
+    )
+    if made.rowcount:
+        connection.execute(compiled(f"ALTER TABLE {table} ADD PRIMARY KEY (line)"))
+        connection.execute(compiled(f"ANALYZE {table}"))
+    return Records(table, made.rowcount)
+
+
+def _gone(file: StagedFile, owner: str) -> str | None:
+    """The records that the file decides about by leaving them out; never those of others."""
+    decides = "true" if file.mode == "bulk" else file.replaces
+    if not decides:
+        return None
+    return (
+        f"SELECT t.sourced_id FROM {file.entity.table} t"
+        f" WHERE t.source_system = {owner} AND ({decides}) AND t.status <> 'tobedeleted'"
+        f" AND NOT EXISTS (SELECT FROM {file.table} s WHERE s.sourced_id = t.sourced_id)"
+    )
+
+
+def _freed(connection: Connection, file: StagedFile) -> tuple[tuple[str, Records], ...]:
+    """The changed records whose unique values pass to another record of this file."""
+    freed: list[tuple[str, Records]] = []
+    for column in file.columns.staged:
+        if column.field.unique:
+            name = f'"{column.field.column}"'
+            query = (
+                f"SELECT t.sourced_id FROM {file.entity.table} t"
+                f" JOIN {file.table} s USING (sourced_id) JOIN {plan_table(file)} p USING (line)"
+                f" WHERE p.action = '{UPDATE}' AND t.{name} <> coalesce(s.\"{column.sql}\", '')"
+                f' AND EXISTS (SELECT FROM {file.table} o WHERE o."{column.sql}" = t.{name})'
+            )
+            table = f"{file.table}_freed_{column.position}"
+            freed.append((column.field.column, list_records(connection, table, query)))
+    return tuple(freed)

@@ -29,11 +29,24 @@ def status(file: StagedFile) -> str:
     return "coalesce(s.status, 'active')" if file.has("status") else "'active'"
 
 
-def date_last_modified(file: StagedFile) -> str:
-    """SQL for the time a changed row carries: its own, else that of the import."""
+MOVED_ON = "greatest(now(), t.date_last_modified + interval '1 millisecond')"
+"""SQL for the time of a change of ours: a record's time never stands still or goes back, so that
+whoever asks for what changed since the time they saw last is told of every change."""
+
+
+def date_of_new(file: StagedFile) -> str:
+    """SQL for the time a new record carries: its row's, else that of the import."""
     if not file.has("dateLastModified"):
         return "now()"
     return "coalesce(s.date_last_modified::timestamptz, now())"
+
+
+def date_changed(file: StagedFile) -> str:
+    """SQL for the time a changed record carries: its row's if that is later than the one held."""
+    if not file.has("dateLastModified"):
+        return MOVED_ON
+    given = "s.date_last_modified::timestamptz(3)"
+    return f"CASE WHEN {given} > t.date_last_modified THEN {given} ELSE {MOVED_ON} END"
 
 
 def fields(file: StagedFile) -> list[tuple[str, str]]:
@@ -49,10 +62,18 @@ def metadata_columns(file: StagedFile) -> list[StagedColumn]:
     return [c for c in file.columns.staged if c.field.metadata_key]
 
 
+_PAIRS_AT_ONCE = 50
+"""A function of PostgreSQL takes no more than a hundred arguments."""
+
+
 def metadata(file: StagedFile) -> str:
     """SQL for the flat metadata object that the row's cells make; blank cells leave no key."""
-    parts = [f"{_key(c)}, {_metadata_value(c)}" for c in metadata_columns(file)]
-    return f"jsonb_strip_nulls(jsonb_build_object({', '.join(parts)}))"
+    pairs = [f"{_key(c)}, {_metadata_value(c)}" for c in metadata_columns(file)]
+    objects = (
+        f"jsonb_build_object({', '.join(pairs[at : at + _PAIRS_AT_ONCE])})"
+        for at in range(0, len(pairs), _PAIRS_AT_ONCE)
+    )
+    return f"jsonb_strip_nulls({' || '.join(objects)})"
 
 
 def metadata_updated(file: StagedFile) -> str:

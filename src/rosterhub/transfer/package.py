@@ -5,6 +5,7 @@ Facts: spec/csv.md, "Package". Nothing is unpacked to disk; members are read as 
 
 import csv
 import io
+import struct
 import zipfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -14,11 +15,19 @@ from typing import IO, Literal
 
 from rosterhub.model.entities import ENTITIES, Entity
 from rosterhub.model.profiles import VERSIONS
+from rosterhub.transfer import looks
 from rosterhub.transfer.issues import Issue, RefusedError
+from rosterhub.transfer.reader import DAMAGED
 
 Mode = Literal["bulk", "delta", "merge"]
 MANIFEST = "manifest.csv"
 _MANIFEST_LIMIT = 1 << 20
+_READ_LIMIT = 1 << 22
+"""The most bytes read at once: a zip whose list of members is longer is no roster."""
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How members may be packed: the others can unpack a few bytes to gigabytes in one step."""
+_UNREADABLE = (*DAMAGED, NotImplementedError, OSError, ValueError, RuntimeError, struct.error)
+"""What `zipfile` raises over a file that is no zip, or a damaged one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +43,13 @@ class PackageFile:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """The files of an upload in the order of `ENTITIES`; `issues` are warnings and errors."""
+    """The files of an upload in the order of `ENTITIES`; `issues` are warnings and errors.
+
+    `unread` are the entities whose files should be there or should not, and so were left unread.
+    """
 
     files: tuple[PackageFile, ...]
+    unread: frozenset[str] = frozenset()
     version: str | None = None
     issues: list[Issue] = field(default_factory=list[Issue])
 
@@ -48,11 +61,9 @@ def open_package(path: Path, unpacked_limit: int) -> Generator[Package]:
     Raises:
         RefusedError: it is no zip, or not one that is safe to read.
     """
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, OSError) as error:
-        raise RefusedError(Issue("zip_invalid", details={"value": str(error)})) from error
-    with archive:
+    if not _start(path).startswith(looks.ZIP):
+        raise RefusedError(Issue("zip_expected"))
+    with _archive(path) as archive:
         yield _read_package(archive, unpacked_limit)
 
 
@@ -60,14 +71,51 @@ def single_file(path: Path, entity: str, mode: Mode, name: str) -> Package:
     """The package that one CSV file is by itself (spec/csv.md, end: no manifest).
 
     Raises:
-        RefusedError: there is no such entity, or the file is a zip.
+        RefusedError: the file is a zip, or another kind of file that is no CSV.
     """
-    with path.open("rb") as stream:
-        start = stream.read(4)
-    if start.startswith(b"PK\x03\x04"):
-        raise RefusedError(Issue("zip_for_entity", file=name))
+    start = _start(path)
+    if start.startswith(looks.ZIP):
+        with _archive(path):
+            raise RefusedError(Issue("zip_for_entity", file=name))
+    kind = looks.kind(start)
+    if kind:
+        raise RefusedError(Issue("not_csv", file=name, details={"value": kind}))
     file = PackageFile(ENTITIES[entity], name, mode, lambda: path.open("rb"), path.stat().st_size)
     return Package((file,))
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(64)
+
+
+@contextmanager
+def _archive(path: Path) -> Generator[zipfile.ZipFile]:
+    """The zip at `path`; an Excel workbook is refused by its name."""
+    with _Sparing(path) as stream:
+        try:
+            archive = zipfile.ZipFile(stream)
+        except _TooMuchError as error:
+            raise RefusedError(Issue("zip_members")) from error
+        except _UNREADABLE as error:
+            raise RefusedError(Issue("zip_invalid", details={"value": str(error)})) from error
+        with archive:
+            if any(name.startswith("xl/") for name in archive.namelist()):
+                raise RefusedError(Issue("not_csv", details={"value": "Excel (xlsx)"}))
+            yield archive
+
+
+class _TooMuchError(Exception):
+    """A zip that wants more memory than it may have."""
+
+
+class _Sparing(io.FileIO):
+    """A file that is read in small pieces only, whatever its own numbers ask for."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _READ_LIMIT:
+            raise _TooMuchError
+        return super().read(size) or b""
 
 
 def _read_package(archive: zipfile.ZipFile, unpacked_limit: int) -> Package:
@@ -77,9 +125,12 @@ def _read_package(archive: zipfile.ZipFile, unpacked_limit: int) -> Package:
         raise RefusedError(Issue("manifest_missing", file=MANIFEST))
     announced, version = _manifest(archive, members.pop(MANIFEST), issues)
     files: list[PackageFile] = []
+    unread: set[str] = set()
     for entity in ENTITIES.values():
         member = members.get(entity.file)
         mode = announced.get(entity.name) or _unannounced(entity, member, version, issues)
+        if (mode == "absent") == bool(member):
+            unread.add(entity.name)
         if mode == "absent" and member:
             issues.append(Issue("file_not_announced", file=member.filename))
         elif mode != "absent" and not member:
@@ -92,7 +143,7 @@ def _read_package(archive: zipfile.ZipFile, unpacked_limit: int) -> Package:
             )
     if not files and not any(i.severity == "error" for i in issues):
         raise RefusedError(Issue("package_empty", file=MANIFEST))
-    return Package(tuple(files), version, issues)
+    return Package(tuple(files), frozenset(unread), version, issues)
 
 
 def _members(
@@ -109,6 +160,8 @@ def _members(
             continue
         if member.flag_bits & 1:
             raise RefusedError(Issue("zip_encrypted", details={"value": name}))
+        if member.compress_type not in _METHODS:
+            raise RefusedError(Issue("zip_method", details={"value": name}))
         if "/" in name or "\\" in name or name in (".", ".."):
             raise RefusedError(Issue("zip_path", details={"value": name}))
         if name.lower().endswith(".zip"):
@@ -133,14 +186,21 @@ def _manifest(
     """What the manifest says: entity -> absent | bulk | delta, and the OneRoster version."""
     name = member.filename
     try:
-        data = _opener(archive, member)().read(_MANIFEST_LIMIT)
-        text = data.decode("utf-8-sig")
+        with _opener(archive, member)() as stream:
+            data = stream.read(_MANIFEST_LIMIT + 1)
+    except DAMAGED as error:
+        details = {"value": f"{name}: {error}"}
+        raise RefusedError(Issue("zip_invalid", details=details)) from error
+    try:
+        # What is no UTF-8 can only stand in values that nobody reads, like the system's name.
+        text = data.decode("utf-8-sig", "replace")
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
         raise RefusedError(Issue("manifest_invalid", file=name)) from error
     if data.startswith(b"\xef\xbb\xbf"):
         issues.append(Issue("bom", "warning", file=name, line=1))
-    if not rows or [c.strip() for c in rows[0][:2]] != ["propertyName", "value"]:
+    header = [c.strip() for c in rows[0][:2]] if rows else []
+    if header != ["propertyName", "value"] or len(data) > _MANIFEST_LIMIT:
         raise RefusedError(Issue("manifest_invalid", file=name, line=1))
     announced: dict[str, str] = {}
     version: str | None = None
@@ -165,8 +225,14 @@ def _manifest(
             if value != "1.0":
                 issues.append(_bad_value(key, value, "1.0", name, line))
         elif key.removeprefix("file.") in ENTITIES and key.startswith("file."):
-            if value in ("absent", "bulk", "delta"):
-                announced[key.removeprefix("file.")] = value
+            mode = value.lower()
+            if mode in ("absent", "bulk", "delta"):
+                announced[key.removeprefix("file.")] = mode
+                if mode != value:
+                    details = {"value": value, "taken": mode}
+                    issues.append(
+                        Issue("enumeration_case", "warning", name, line, "value", details)
+                    )
             elif value:
                 issues.append(_bad_value(key, value, "absent, bulk, delta", name, line))
                 announced[key.removeprefix("file.")] = "invalid"
@@ -175,6 +241,10 @@ def _manifest(
             issues.append(
                 Issue("manifest_property_unknown", "warning", name, line, details=details)
             )
+    for key, taken in (("manifest.version", "1.0"), ("oneroster.version", "1.2")):
+        if key not in seen:
+            details = {"property": key, "value": taken}
+            issues.append(Issue("manifest_property_missing", "warning", name, details=details))
     return announced, version
 
 
@@ -197,7 +267,7 @@ def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], I
     def open_member() -> IO[bytes]:
         try:
             return archive.open(member)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        except _UNREADABLE as error:
             details = {"value": f"{member.filename}: {error}"}
             raise RefusedError(Issue("zip_invalid", details=details)) from error
 

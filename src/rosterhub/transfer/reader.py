@@ -7,15 +7,19 @@ import csv
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from rosterhub.transfer import looks
 from rosterhub.transfer.issues import Issue, RefusedError
 
 CELL_LIMIT = 131_072
 """The most characters one cell may hold."""
+COLUMN_LIMIT = 500
+"""The most columns a file may have: more is no roster, and no table of PostgreSQL either."""
 _LINE_LIMIT = 1 << 23
+_FOUND_AT_ONCE = 1_000
 _BOM = b"\xef\xbb\xbf"
 ENCODINGS = {"utf-8": "utf-8", "cp932": "cp932", "euc-jp": "euc_jp", "utf-16": "utf-16"}
 """What `--encoding` takes, and the codec it names."""
@@ -25,14 +29,27 @@ Row = tuple[int, list[str]]
 
 @dataclass(slots=True)
 class CsvSource:
-    """One open CSV file: its header, then its rows by `rows()`; findings go to `issues`."""
+    """One CSV file: its header by `open()`, then its rows by `rows()`.
+
+    `stream` stands at the file's beginning; `again` opens the file once more, to look at it when it
+    turns out not to be what it is said to be. `report` takes what is found, some at a time, the
+    last of it at `flush()`. `read` counts the data rows, good and bad; `damaged` says that there
+    were bad ones, whose sourcedIds stand in their issues' details as `row`, and `broken` that what
+    came after them could not be read at all.
+    """
 
     name: str
     stream: IO[bytes]
+    again: Callable[[], IO[bytes]]
+    report: Callable[[list[Issue]], None]
     encoding: str = "utf-8"
-    issues: list[Issue] = field(default_factory=list[Issue])
     header: list[str] = field(default_factory=list[str])
+    read: int = 0
+    damaged: bool = False
+    broken: bool = False
     _rows: Any = None
+    _found: list[Issue] = field(default_factory=list[Issue])
+    _looked: bool = False
 
     def open(self) -> None:
         """Read the header.
@@ -44,7 +61,7 @@ class CsvSource:
         try:
             if self.encoding == "utf-8" and raw.peek(3)[:3] == _BOM:
                 raw.read(3)
-                self.issues.append(Issue("bom", "warning", file=self.name, line=1))
+                self.note(Issue("bom", "warning", file=self.name, line=1))
             text = io.TextIOWrapper(
                 raw, ENCODINGS[self.encoding], errors="surrogateescape", newline=""
             )
@@ -58,12 +75,18 @@ class CsvSource:
             row.pop()
         if not row:
             raise RefusedError(Issue("file_empty", file=self.name, line=1))
-        problem = next((unreadable(cell) for cell in row if unreadable(cell)), None)
-        if problem:
-            code = "nul_byte" if problem == "NUL" else "encoding_invalid"
-            details = {"value": problem, "encoding": self.encoding}
-            raise RefusedError(Issue(code, file=self.name, line=1, details=details))
+        for at in range(len(row)):
+            if issue := self.unreadable(row, at, 1):
+                raise RefusedError(issue)
+        if len(row) > COLUMN_LIMIT:
+            details = {"value": len(row), "expected": COLUMN_LIMIT}
+            raise RefusedError(Issue("header_too_wide", file=self.name, line=1, details=details))
         self.header = [name.strip() for name in row]
+
+    @property
+    def header_is_one_line(self) -> bool:
+        """Whether the first data row is on line 2."""
+        return self._rows.line_num == 1
 
     def rows(self) -> Iterator[Row]:
         """The data rows with the line each begins on; blank lines are passed over.
@@ -73,32 +96,83 @@ class CsvSource:
         """
         rows, width = self._rows, len(self.header)
         begin = rows.line_num + 1
+        first_blank = blanks = 0
         try:
             for row in rows:
                 line, begin = begin, rows.line_num + 1
+                if not any(row):
+                    if row:
+                        first_blank = first_blank or line
+                        blanks += 1
+                    continue
+                self.read += 1
                 if len(row) != width:
-                    if not row:
-                        continue
                     if len(row) < width or any(cell.strip() for cell in row[width:]):
-                        details = {"value": len(row), "expected": width}
-                        self.issues.append(
-                            Issue("row_length", file=self.name, line=line, details=details)
-                        )
+                        details = {"value": len(row), "expected": width, "row": self._id(row)}
+                        self.note(Issue("row_length", file=self.name, line=line, details=details))
                         continue
                     del row[width:]
                 yield line, row
         except _BROKEN as error:
-            self.issues.append(self._broken(error, begin))
+            self.broken = True
+            self.note(self._broken(error, begin))
+        if blanks:
+            details = {"count": blanks}
+            self.note(Issue("row_blank", "warning", self.name, first_blank, details=details))
+
+    def _id(self, row: list[str]) -> str | None:
+        """The sourcedId of a row, for what it is worth."""
+        at = self.header.index("sourcedId") if "sourcedId" in self.header else len(row)
+        return row[at][:255] if at < len(row) and not unreadable(row[at]) else None
+
+    def note(self, issue: Issue) -> None:
+        """Report `issue`, or keep it until there are more."""
+        self.damaged |= issue.severity == "error"
+        self._found.append(issue)
+        if len(self._found) >= _FOUND_AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Report what was kept."""
+        if self._found:
+            self.report(self._found)
+            self._found = []
+
+    def unreadable(self, row: list[str], at: int, line: int) -> Issue | None:
+        """What in a cell of `row` is no character, as an issue.
+
+        Raises:
+            RefusedError: the whole file is in another encoding than the one that was said.
+        """
+        problem = unreadable(row[at])
+        if not problem:
+            return None
+        column = self.header[at] if self.header else None
+        if not self._looked:
+            self._looked = True
+            with self.again() as stream:
+                other = looks.encoding(stream)
+            if other and other != self.encoding:
+                details = {"value": other, "encoding": self.encoding}
+                raise RefusedError(
+                    Issue("encoding_other", "error", self.name, line, column, details)
+                )
+        code = "nul_byte" if problem == "NUL" else "encoding_invalid"
+        details = {"value": problem, "encoding": self.encoding, "row": self._id(row)}
+        return Issue(code, "error", self.name, line, column, details)
 
     def _broken(self, error: Exception, begin: int) -> Issue:
         """The issue for what the csv module or the stream refused, in the row that begins there."""
         text = str(error)
         line: int = self._rows.line_num if self._rows else 1
         if isinstance(error, _LineTooLongError):
-            return Issue("not_csv", file=self.name, line=begin, details={"value": text})
+            return Issue("line_too_long", file=self.name, line=begin, details={"value": text})
+        if isinstance(error, UnicodeError):
+            details = {"value": "…", "encoding": self.encoding}
+            return Issue("encoding_invalid", file=self.name, line=begin, details=details)
         if not isinstance(error, csv.Error):
             return Issue("zip_invalid", file=self.name, line=begin, details={"value": text})
-        if "unexpected end of data" in text or (line > begin and "field limit" in text):
+        if "unexpected end of data" in text or line > begin:
             return Issue("quote_unclosed", file=self.name, line=begin)
         if "field limit" in text:
             return Issue(
@@ -113,7 +187,7 @@ class _LineTooLongError(Exception):
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
 """What reading a damaged zip member raises."""
-_BROKEN = (csv.Error, _LineTooLongError, *DAMAGED)
+_BROKEN = (csv.Error, UnicodeError, _LineTooLongError, *DAMAGED)
 
 
 class _Bounded(io.RawIOBase):
@@ -129,10 +203,10 @@ class _Bounded(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int:
         data = self._stream.read(len(buffer))
         buffer[: len(data)] = data
-        end = data.rfind(b"\n")
+        end = max(data.rfind(b"\n"), data.rfind(b"\r"))
         self._since_line_end = len(data) - end if end >= 0 else self._since_line_end + len(data)
         if self._since_line_end > _LINE_LIMIT:
-            raise _LineTooLongError(f"a line of more than {_LINE_LIMIT:,} bytes")
+            raise _LineTooLongError(f"{_LINE_LIMIT:,}")
         return len(data)
 
 

@@ -129,10 +129,19 @@ def begin(connection: Connection, import_id: int) -> None:
 
 def update(connection: Connection, import_id: int, **columns: Any) -> None:
     """Set columns of the import's row."""
+    _set(connection, import_id, "", columns)
+
+
+def finish(connection: Connection, import_id: int, state: State, **columns: Any) -> None:
+    """End the import as `state`."""
+    _set(connection, import_id, ", finished_at = clock_timestamp()", {**columns, "state": state})
+
+
+def _set(connection: Connection, import_id: int, more: str, columns: dict[str, Any]) -> None:
     sets = ", ".join(f"{name} = %({name})s" for name in columns)
     values = {n: Jsonb(v) if isinstance(v, dict | list) else v for n, v in columns.items()}
     connection.execute(
-        compiled(f"UPDATE imports SET {sets} WHERE id = %(import_id)s"),
+        compiled(f"UPDATE imports SET {sets}{more} WHERE id = %(import_id)s"),
         {**values, "import_id": import_id},
     )
 
@@ -140,10 +149,7 @@ def update(connection: Connection, import_id: int, **columns: Any) -> None:
 def fail(connection: Connection, import_id: int, issue: Issue, **columns: Any) -> None:
     """End the import as failed, for the reason `issue`."""
     reason = {"code": issue.code, "details": dict(issue.details)}
-    update(connection, import_id, state="failed", reason=reason, **columns)
-    connection.execute(
-        "UPDATE imports SET finished_at = clock_timestamp() WHERE id = %s", [import_id]
-    )
+    finish(connection, import_id, "failed", reason=reason, **columns)
 
 
 def add_issues(connection: Connection, import_id: int, issues: list[Issue]) -> None:
@@ -184,7 +190,7 @@ def count_issues(connection: Connection, import_id: int) -> tuple[int, int, int]
 
 
 def discard(connection: Connection, import_id: int) -> None:
-    """Drop the upload and every staging table of the import."""
+    """Drop the upload and every staging table of the import, whatever there is left of them."""
     connection.execute("DELETE FROM import_chunks WHERE import_id = %s", [import_id])
     tables = connection.execute(
         "SELECT format('staging.%%I', relname) FROM pg_class"

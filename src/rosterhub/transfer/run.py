@@ -21,13 +21,22 @@ from rosterhub.store.connect import connect
 from rosterhub.transfer import records
 from rosterhub.transfer.apply import apply
 from rosterhub.transfer.check import check
-from rosterhub.transfer.compare import Plan, compare, derive_roles
+from rosterhub.transfer.compare import Plan, Records, compare
+from rosterhub.transfer.derive import roles_of_11, touched_users, warn_of_stragglers
 from rosterhub.transfer.issues import Issue, RefusedError, sentence
 from rosterhub.transfer.package import Package, open_package, single_file
 from rosterhub.transfer.stage import Connection, StagedFile, stage
 
 _ATTEMPTS = 5
 """An import whose worker died this often is given up: it may be what kills the worker."""
+_CONFLICTS = (
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
+"""Another import took a sourcedId or a name meanwhile, or the two waited for each other."""
+_TRIES = 3
+"""How often an attempt begins again at once after a conflict."""
 _SHARES = {"staging": (0, 30), "checking": (30, 40), "comparing": (40, 45), "applying": (45, 100)}
 """The part of the progress (percent) that each step takes."""
 
@@ -44,10 +53,15 @@ def run_import(import_id: int, config: Settings) -> None:
         connect(config.write_url, f"rosterhub import {import_id}") as connection,
         connect(config.write_url, f"rosterhub import {import_id} progress") as reporting,
     ):
-        found = records.load(connection, import_id)
-        if not found or found.state in records.FINAL:
-            return
+        # Claimed first: what is read before may be what another worker just ended.
         if not _claim(connection, import_id):
+            return
+        found = records.load(connection, import_id)
+        if not found:
+            return
+        if found.state in records.FINAL:
+            # A worker died between the end and the tidying up.
+            records.discard(connection, import_id)
             return
         connection.execute("SET work_mem = '128MB'")
         connection.execute("SET maintenance_work_mem = '128MB'")
@@ -57,12 +71,12 @@ def run_import(import_id: int, config: Settings) -> None:
             run.fail(Issue("worker_gave_up", details={"value": found.attempts}))
             return
         try:
-            run.steps()
+            run.until_nobody_interferes()
         except RefusedError as refused:
             records.add_issues(connection, import_id, [refused.issue])
             run.fail(refused.issue)
-        except (psycopg.OperationalError, psycopg.errors.UniqueViolation):
-            # Away, out of room, or another import came first: the job is tried again.
+        except (psycopg.OperationalError, *_CONFLICTS):
+            # Away or out of room: the job is tried again later.
             raise
         except Exception:
             _log.exception("import broke", import_id=import_id)
@@ -88,31 +102,45 @@ class _Run:
     reporting: Connection
     timings: dict[str, float] = field(default_factory=dict[str, float])
     total: int = 0
+    unread: set[str] = field(default_factory=set[str])
     _shown: float = 0.0
+
+    def until_nobody_interferes(self) -> None:
+        """Everything, again from the beginning where another import came first."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self.steps()
+            except _CONFLICTS as error:
+                _log.info("import begins again", import_id=self.job.id, why=type(error).__name__)
+        self.steps()
 
     def steps(self) -> None:
         """Everything, in order."""
+        self.timings, self.unread, self.total = {}, set(), 0
         records.begin(self.connection, self.job.id)
         with tempfile.TemporaryDirectory(prefix="rosterhub-") as folder:
             path = Path(folder) / "upload"
             with self._step("staging"):
                 staged = self._stage(path)
         with self._step("checking"):
-            check(self.connection, self.job.id, staged, self.job.request.source)
+            source = self.job.request.source
+            check(self.connection, self.job.id, staged, source, self.unread)
         errors, _, warnings = records.count_issues(self.connection, self.job.id)
         records.update(self.connection, self.job.id, total=self.total, warnings=warnings)
         if errors:
             self.fail(Issue("rows_in_error", details={"errors": errors}))
             return
         with self._step("comparing"):
-            derived = derive_roles(self.connection, staged)
+            derived = roles_of_11(self.connection, staged)
             everything = [*staged, derived] if derived else staged
-            plans = [compare(self.connection, file, self.job.request.source) for file in everything]
+            plans = [compare(self.connection, file, source) for file in everything]
+            touched = touched_users(self.connection, plans)
+            warn_of_stragglers(self.connection, self.job.id, plans)
         if self.job.request.dry_run:
             self._complete(plans)
         else:
             with self._step("applying"):
-                self._apply(plans)
+                self._apply(plans, touched)
         records.discard(self.connection, self.job.id)
         _log.info(f"CSV import completed: {self.total} records processed", import_id=self.job.id)
 
@@ -160,7 +188,7 @@ class _Run:
         with self._open(path) as package:
             records.add_issues(self.connection, self.job.id, package.issues)
             staged: list[StagedFile] = []
-            self.total = 0
+            self.unread |= package.unread
             for file in package.files:
                 before = self.total
 
@@ -173,11 +201,14 @@ class _Run:
                     self.job.id,
                     file,
                     self.job.request.encoding or "utf-8",
-                    lambda issues: records.add_issues(self.connection, self.job.id, issues),
+                    lambda issues: records.add_issues(self.reporting, self.job.id, issues),
                     progress,
                 )
+                self.total = before + (result.rows if result else 0)
                 if result:
                     staged.append(result)
+                if not result or result.broken:
+                    self.unread.add(file.entity.name)
         return staged
 
     @contextmanager
@@ -191,9 +222,9 @@ class _Run:
             with open_package(path, self.config.csv_unpacked_max_size) as package:
                 yield package
 
-    def _apply(self, plans: list[Plan]) -> None:
+    def _apply(self, plans: list[Plan], touched: Records | None) -> None:
         records.update(self.connection, self.job.id, state="applying")
-        rows = sum(p.created + p.updated + p.deleted + p.owned + p.gone for p in plans)
+        rows = sum(p.created + p.updated + p.deleted + p.owned + p.gone.count for p in plans)
         done = 0
 
         def progress(count: int) -> None:
@@ -206,6 +237,7 @@ class _Run:
             apply(
                 self.connection,
                 plans,
+                touched,
                 self.job.request.source,
                 self.config.csv_batch_size,
                 progress,
@@ -217,7 +249,7 @@ class _Run:
         own = [p for p in plans if not p.file.derived]
         files: list[dict[str, Any]] = []
         for plan in own:
-            deleted = plan.deleted + plan.gone
+            deleted = plan.deleted + plan.gone.count
             unchanged = plan.file.rows - plan.created - plan.updated - plan.deleted
             files.append(
                 {
@@ -234,18 +266,17 @@ class _Run:
         counts = {
             k: sum(f[k] for f in files) for k in ("created", "updated", "unchanged", "deleted")
         }
-        records.update(
+        _, _, warnings = records.count_issues(self.connection, self.job.id)
+        records.finish(
             self.connection,
             self.job.id,
-            state="completed",
+            "completed",
             progress=100,
             files=files,
             timings=self.timings,
             total=self.total,
+            warnings=warnings,
             **counts,
-        )
-        self.connection.execute(
-            "UPDATE imports SET finished_at = clock_timestamp() WHERE id = %s", [self.job.id]
         )
 
 

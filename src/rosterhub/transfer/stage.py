@@ -18,11 +18,10 @@ from rosterhub.transfer.blocks import blocks
 from rosterhub.transfer.columns import Columns, match
 from rosterhub.transfer.issues import Issue
 from rosterhub.transfer.package import Mode, PackageFile
-from rosterhub.transfer.reader import DAMAGED, CsvSource, Row, unreadable
+from rosterhub.transfer.reader import DAMAGED, CsvSource, Row
 
 Connection = psycopg.Connection[TupleRow]
 _BATCH = 1_000
-_ISSUES_AT_ONCE = 1_000
 
 
 @dataclass(slots=True)
@@ -31,8 +30,10 @@ class StagedFile:
 
     `derived` ones were made from another file and do not count as rows of their own; `replaces` is
     then a predicate on the table (alias `t`) for the records that this file alone decides about.
-    `odd` holds what the text showed: `spaces` (a cell that begins or ends with white space) and
-    `NULL` (the literal), so that the checks for them run only where they can find something.
+    `odd` holds what the text showed: `spaces` (a cell that begins or ends with white space), `NULL`
+    and `tobedeleted` (the literals), so that what deals with them runs only where they are.
+    `incomplete` says that rows are missing because they could not be read, `broken` that nobody
+    knows which.
     """
 
     entity: Entity
@@ -44,6 +45,8 @@ class StagedFile:
     derived: bool = False
     replaces: str | None = None
     odd: set[str] = field(default_factory=set[str])
+    incomplete: bool = False
+    broken: bool = False
 
     def has(self, csv: str) -> bool:
         """Whether the file has the column called `csv`."""
@@ -60,18 +63,18 @@ def stage(
 ) -> StagedFile | None:
     """Copy `file` into a new staging table; None when its form is so bad that it cannot be.
 
-    `report` takes the issues as they come up, `progress` the rows staged so far.
+    `report` takes the issues as they come up (while `connection` is busy copying), `progress` the
+    rows staged so far.
 
     Raises:
         RefusedError: the file has no header that can be read.
     """
     with file.open() as stream:
-        source = CsvSource(file.name, stream, encoding)
+        source = CsvSource(file.name, stream, file.open, report, encoding)
         try:
             source.open()
         finally:
-            report(source.issues)
-        source.issues = []
+            source.flush()
         columns, issues = match(file.entity, source.header, file.name)
         report(issues)
         if any(i.severity == "error" for i in issues):
@@ -79,10 +82,13 @@ def stage(
         table = f"staging.i{import_id}_{file.entity.table}"
         staged = StagedFile(file.entity, file.name, file.mode, table, columns)
         whole = _create(connection, staged, source.header)
-        if encoding != "utf-8" or not _copy_blocks(connection, file, whole, staged, progress):
+        plain = encoding == "utf-8" and source.header_is_one_line
+        if not plain or not _copy_blocks(connection, file, whole, staged, progress):
             connection.execute(compiled(f"TRUNCATE {table}"))
-            staged.rows, staged.odd = 0, set()
-            _copy_rows(connection, source, staged, report, progress)
+            staged.odd = set()
+            _copy_rows(connection, source, staged, progress)
+    if not staged.rows:
+        report([Issue("file_without_rows", "warning", staged.name, 1)])
     _drop_unwanted(connection, staged, report)
     connection.execute(compiled(f"ALTER TABLE {table} ADD PRIMARY KEY (line)"))
     connection.execute(compiled(f"ANALYZE {table} (line, sourced_id)"))
@@ -163,7 +169,6 @@ def _copy_rows(
     connection: Connection,
     source: CsvSource,
     staged: StagedFile,
-    report: Callable[[list[Issue]], None],
     progress: Callable[[int], None],
 ) -> None:
     """Copy the file row by row, each with its line; what is wrong becomes an issue."""
@@ -176,7 +181,6 @@ def _copy_rows(
     statement = compiled(f"COPY {staged.table} (line, {listed}) FROM STDIN (NULL '')")
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         while batch := list(islice(rows, _BATCH)):
-            staged.rows += len(batch)
             text = "\n".join([f"{line}\t" + "\t".join(pick(row)[:-1]) for line, row in batch])
             data = _plain(text, len(batch), len(positions))
             if data is None:
@@ -185,11 +189,9 @@ def _copy_rows(
             if data:
                 copy.write(data)
                 copy.write(b"\n")
-            if len(source.issues) >= _ISSUES_AT_ONCE:
-                report(source.issues)
-                source.issues = []
-            progress(staged.rows)
-    report(source.issues)
+            progress(source.read)
+    staged.rows, staged.incomplete, staged.broken = source.read, source.damaged, source.broken
+    source.flush()
 
 
 def _plain(text: str, rows: int, width: int) -> bytes | None:
@@ -218,21 +220,17 @@ def _escaped(
     for line, row in batch:
         bad = False
         for position in positions:
-            problem = unreadable(row[position])
-            if problem:
+            issue = source.unreadable(row, position, line)
+            if issue:
                 bad = True
-                code = "nul_byte" if problem == "NUL" else "encoding_invalid"
-                details = {"value": problem, "encoding": source.encoding}
-                column = source.header[position]
-                source.issues.append(Issue(code, "error", staged.name, line, column, details))
+                source.note(issue)
         if not bad:
-            yield f"{line}\t" + "\t".join(row[p].translate(_ESCAPES) for p in positions)
+            yield f"{line}\t" + "\t".join([row[p].translate(_ESCAPES) for p in positions])
 
 
 def _look(data: bytes, staged: StagedFile) -> None:
     """Note what the checks must look for: cheap here, a few passes over COPY's text in C."""
-    if b"NULL" in data:
-        staged.odd.add("NULL")
+    staged.odd |= {word for word in ("NULL", "tobedeleted") if word.encode() in data}
     if "spaces" in staged.odd:
         return
     for space in (b" ", "\u3000".encode()):

@@ -1,0 +1,413 @@
+"""The sentences for what an import has to say, by code, in English and Japanese: nothing else.
+
+Each says what is wrong and what to do, to somebody who keeps a school's roster. Parts in braces
+come from an issue's details; two braces stand for one.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """The text of one code in both languages."""
+
+    en: str
+    ja: str
+
+
+S = Sentence
+CODES: dict[str, Sentence] = {
+    # The upload and the package
+    "upload_empty": S(
+        "The file is empty. Export it again and send that.",
+        "ファイルが空です。もう一度出力して送ってください。",
+    ),
+    "upload_incomplete": S(
+        "The upload ended before the file was complete. Send it again.",
+        "ファイルの途中で送信が終わりました。もう一度送ってください。",
+    ),
+    "entity_unknown": S(
+        "There is no OneRoster file called {value}. Known are: {known}.",
+        "{value} という OneRoster のファイルはありません。使えるもの: {known}",
+    ),
+    "zip_invalid": S(
+        "This is not a zip that can be read ({value}). Make the package again.",
+        "ZIP として読めません({value})。パッケージを作り直してください。",
+    ),
+    "zip_expected": S(
+        "This is not a zip. A package is a zip with manifest.csv in it; a single CSV file is "
+        "imported by itself.",
+        "ZIP ではありません。パッケージは manifest.csv の入った ZIP です。CSV 一つなら、それだけ"
+        "で取り込めます。",
+    ),
+    "zip_encrypted": S(
+        "{value} is encrypted. Send a zip without a password.",
+        "{value} が暗号化されています。パスワードのない ZIP を送ってください。",
+    ),
+    "zip_method": S(
+        "{value} is packed in an unusual way. Make the zip again with the usual method (Deflate).",
+        "{value} の圧縮方式は使えません。普通の方式(Deflate)で ZIP を作り直してください。",
+    ),
+    "zip_path": S(
+        "{value} lies in a folder. Put the CSV files at the root of the zip.",
+        "{value} がフォルダーの中にあります。CSV は ZIP の直下に置いてください。",
+    ),
+    "zip_nested": S(
+        "{value} is a zip within the zip. Send one zip with the CSV files at its root.",
+        "ZIP の中に ZIP({value})があります。CSV を直下に置いた ZIP を一つ送ってください。",
+    ),
+    "zip_bomb": S(
+        "The zip unpacks to more than {value} bytes; that is refused.",
+        "ZIP を展開すると {value} バイトを超えるため、受け付けません。",
+    ),
+    "zip_members": S(
+        "The zip lists far more files than a roster has; that is refused.",
+        "ZIP の中のファイルが名簿としては多すぎるため、受け付けません。",
+    ),
+    "zip_duplicate": S(
+        "{value} is in the zip twice. Leave one of them.",
+        "ZIP の中に {value} が二つあります。一つにしてください。",
+    ),
+    "zip_for_entity": S(
+        "A zip was sent where one CSV file was expected. Send it to the import of packages.",
+        "CSV 一つの取り込みに ZIP が送られました。パッケージの取り込みに送ってください。",
+    ),
+    "manifest_missing": S(
+        "manifest.csv is missing. A package needs one; single files are imported by themselves.",
+        "manifest.csv がありません。パッケージには必要です。CSV 一つなら単独で取り込めます。",
+    ),
+    "manifest_invalid": S(
+        "manifest.csv must have the header propertyName,value and two cells in each row.",
+        "manifest.csv の見出しは propertyName,value、各行は二つの値にしてください。",
+    ),
+    "manifest_value": S(
+        "{property} is {value}; it may be {known}.",
+        "{property} の値が {value} です。使えるのは {known} です。",
+    ),
+    "manifest_property_missing": S(
+        "{property} is missing in the manifest; it is taken as {value}.",
+        "manifest に {property} がありません。{value} とみなしました。",
+    ),
+    "manifest_property_unknown": S(
+        "The manifest's property {property} is not known and was ignored.",
+        "manifest の {property} は知らない項目なので無視しました。",
+    ),
+    "manifest_property_twice": S(
+        "{property} stands twice in the manifest. Leave one of them.",
+        "manifest に {property} が二度あります。一つにしてください。",
+    ),
+    "file_missing": S(
+        "The manifest announces this file as {value}, but it is not in the zip.",
+        "manifest では {value} ですが、ZIP の中にこのファイルがありません。",
+    ),
+    "file_not_announced": S(
+        "The file is in the zip, but the manifest says absent. Correct one of the two.",
+        "ZIP の中にありますが manifest では absent です。どちらかを直してください。",
+    ),
+    "file_extra": S(
+        "This is no OneRoster file; it was ignored.",
+        "OneRoster のファイルではないため、無視しました。",
+    ),
+    "file_name_case": S(
+        "The file should be called {value}; it was read all the same.",
+        "ファイル名は {value} が正しい書き方です。そのまま読みました。",
+    ),
+    "package_empty": S(
+        "The package announces no file with rows.",
+        "パッケージに取り込むファイルがありません。",
+    ),
+    # The form of a file
+    "file_empty": S(
+        "The file has no header line. Its first line must name the columns.",
+        "見出し行がありません。一行目に列名が必要です。",
+    ),
+    "not_csv": S(
+        "This is not a CSV file but {value}. Save the table as CSV (UTF-8) and send that.",
+        "CSV ではなく {value} のファイルです。CSV(UTF-8)で保存したものを送ってください。",
+    ),
+    "line_too_long": S(
+        "A line is longer than {value} bytes; this is not a CSV file.",
+        "一行が {value} バイトを超えています。CSV ファイルではありません。",
+    ),
+    "encoding_invalid": S(
+        "The bytes {value} are no characters of {encoding}: the value is damaged. Export the "
+        "file again.",
+        "バイト列 {value} は {encoding} の文字ではありません。値が壊れています。出力し直してくだ"
+        "さい。",
+    ),
+    "encoding_other": S(
+        "The file is not {encoding}; it looks like {value}. Say so when you send it (encoding "
+        "{value}; on the command line --encoding {value}), or save it as UTF-8.",
+        "文字コードが {encoding} ではなく {value} のようです。送るときに encoding に {value} を指"
+        "定する(コマンドでは --encoding {value})か、UTF-8 で保存し直してください。",
+    ),
+    "nul_byte": S(
+        "The value holds a NUL byte. Remove it.",
+        "値に NUL バイトが含まれています。取り除いてください。",
+    ),
+    "quote_unclosed": S(
+        "A quoted value begins in this row and does not end where it should. Close it, and write "
+        'a quote within a value as "".',
+        'この行で始まる引用符が正しく閉じていません。終わりに " を加え、値の中の " は "" と書いて'
+        "ください。",
+    ),
+    "quote_misplaced": S(
+        'Text follows a closing quote. Write a quote within a value as "".',
+        '閉じた引用符の後に文字があります。値の中の " は "" と書いてください。',
+    ),
+    "cell_too_large": S(
+        "A cell holds more than {value} characters.",
+        "一つの値が {value} 文字を超えています。",
+    ),
+    "header_missing_column": S(
+        "The column {value} is missing. It is required.",
+        "必須の列 {value} がありません。",
+    ),
+    "header_other_file": S(
+        "These are the columns of {value}. Send the file as {value}.",
+        "これは {value} の列です。{value} として送ってください。",
+    ),
+    "header_duplicate": S(
+        "The column {value} stands twice in the header.",
+        "見出しに列 {value} が二度あります。",
+    ),
+    "header_too_wide": S(
+        "The header has {value} columns; a file may have {expected}.",
+        "見出しの列が {value} あります。{expected} 列までです。",
+    ),
+    "header_prefix": S(
+        "The columns {value} and {other} exclude each other: one is the beginning of the other.",
+        "列 {value} と {other} は一方が他方の前半になっているため、同時に使えません。",
+    ),
+    "header_not_found": S(
+        "The first line names none of the columns of this file. Its header should begin: {value}",
+        "一行目にこのファイルの列名がありません。見出しは次のように始まります: {value}",
+    ),
+    "delimiter_other": S(
+        "The columns are separated by {value}. Save the file with commas between them (CSV UTF-8).",
+        "列の区切りが {value} です。コンマ区切り(CSV UTF-8)で保存してください。",
+    ),
+    "column_ignored": S(
+        "The column {value} is not known and was ignored.",
+        "列 {value} は知らない列なので無視しました。",
+    ),
+    "column_unnamed": S(
+        "Column {value} of the header has no name; it was ignored.",
+        "見出しの {value} 列目に名前がありません。その列は無視しました。",
+    ),
+    "column_similar": S(
+        "The column {value} is not known and was ignored. Is {other} meant?",
+        "列 {value} は知らない列なので無視しました。{other} のことですか?",
+    ),
+    "column_order": S(
+        "The columns are in another order than the standard's; they were matched by name.",
+        "列の順序が標準と違います。列名で読みました。",
+    ),
+    "bom": S(
+        "The file begins with a byte order mark; it was skipped.",
+        "ファイルの先頭に BOM があります。読み飛ばしました。",
+    ),
+    "row_length": S(
+        "The row has {value} cells, the header has {expected}.",
+        "この行の値は {value} 個、見出しは {expected} 個です。",
+    ),
+    "row_blank": S(
+        "The row holds no value at all; it was passed over.",
+        "値が一つもない行です。読み飛ばしました。",
+    ),
+    "file_without_rows": S(
+        "The file has a header and no rows.",
+        "見出しだけで、データの行がありません。",
+    ),
+    "password_dropped": S(
+        "Passwords were sent. They are never stored; leave the column empty.",
+        "パスワードが送られてきました。保存しません。列は空にしてください。",
+    ),
+    # Values
+    "required_blank": S(
+        "{column} must have a value.",
+        "{column} には値が必要です。",
+    ),
+    "guid_invalid": S(
+        "{value} is not an identifier: 1 to 255 of the characters 0-9 A-Z a-z . / @ _ -",
+        "{value} は識別子として使えません。0-9 A-Z a-z . / @ _ - の 1～255 文字です。",
+    ),
+    "date_invalid": S(
+        "{value} is not a date of the form YYYY-MM-DD.",
+        "{value} は日付ではありません。YYYY-MM-DD の形にしてください。",
+    ),
+    "datetime_invalid": S(
+        "{value} is not a time of the form YYYY-MM-DDThh:mm:ss.sssZ.",
+        "{value} は日時ではありません。YYYY-MM-DDThh:mm:ss.sssZ の形にしてください。",
+    ),
+    "year_invalid": S(
+        "{value} is not a year of four digits.",
+        "{value} は四桁の年ではありません。",
+    ),
+    "boolean_invalid": S(
+        "{value} is neither true nor false.",
+        "{value} は true でも false でもありません。",
+    ),
+    "number_invalid": S(
+        "{value} is not a number.",
+        "{value} は数ではありません。",
+    ),
+    "integer_invalid": S(
+        "{value} is not a whole number.",
+        "{value} は整数ではありません。",
+    ),
+    "enumeration_unknown": S(
+        "{value} is not one of: {known}.",
+        "{value} は使えません。使えるのは {known} です。",
+    ),
+    "user_ids_invalid": S(
+        "{value} does not have the form {{type:identifier}},{{type:identifier}}.",
+        "{value} は {{種類:識別子}},{{種類:識別子}} の形ではありません。",
+    ),
+    "scale_values_invalid": S(
+        "{value} does not have the form {{left:right}},{{left:right}}.",
+        "{value} は {{左:右}},{{左:右}} の形ではありません。",
+    ),
+    "min_over_max": S(
+        "resultValueMin {value} is more than resultValueMax.",
+        "resultValueMin {value} が resultValueMax を超えています。",
+    ),
+    "list_gap": S(
+        "The list has an empty value. subjects and subjectCodes belong together one by one: fill "
+        "the gap in both, or take it out of both.",
+        "リストに空の値があります。subjects と subjectCodes は一つずつ対応します。両方とも埋める"
+        "か、両方とも取り除いてください。",
+    ),
+    # Between rows and files
+    "duplicate_sourced_id": S(
+        "The sourcedId {value} stands on line {other_line} already.",
+        "sourcedId {value} は {other_line} 行目にもあります。",
+    ),
+    "username_taken": S(
+        "The username {value} is given to {other} as well, on line {other_line}. Each person "
+        "needs one of their own.",
+        "username {value} は {other_line} 行目の {other} と同じです。一人ずつ別のものにしてくださ"
+        "い。",
+    ),
+    "username_held": S(
+        "The username {value} belongs to {other}, who is registered and stays as they are. Give "
+        "this person another one.",
+        "username {value} は登録済みの {other} が使っています。別のものにしてください。",
+    ),
+    "user_master_identifier_taken": S(
+        "The userMasterIdentifier {value} is given to {other} as well, on line {other_line}. It "
+        "stands for one person.",
+        "userMasterIdentifier {value} は {other_line} 行目の {other} と同じです。一人に一つのもの"
+        "です。",
+    ),
+    "user_master_identifier_held": S(
+        "The userMasterIdentifier {value} belongs to {other}, who is registered. Are the two one "
+        "person?",
+        "userMasterIdentifier {value} は登録済みの {other} のものです。同じ人ではありませんか?",
+    ),
+    "second_primary_role": S(
+        "The user {value} has a primary role in this org already, on line {other_line}.",
+        "ユーザー {value} には同じ組織の primary の役割が {other_line} 行目にもあります。",
+    ),
+    "primary_role_held": S(
+        "The user {value} has another primary role in this org: {other}, which this import "
+        "leaves as it is.",
+        "ユーザー {value} には同じ組織の primary の役割 {other} がすでにあり、この取り込みでは変"
+        "わりません。",
+    ),
+    "profile_of_another": S(
+        "The profile {value} belongs to the user {other}, not to the user of this row.",
+        "プロファイル {value} は、この行のユーザーではなく {other} のものです。",
+    ),
+    "score_out_of_bounds": S(
+        "The score {value} lies outside the line item's bounds ({other}).",
+        "得点 {value} は評価項目の範囲({other})の外です。",
+    ),
+    "class_of_another": S(
+        "The line item belongs to the class {other}, not to {value}.",
+        "評価項目のクラスは {value} ではなく {other} です。",
+    ),
+    "reference_unknown": S(
+        "{value} is neither in the {target} that was sent nor among the registered records. "
+        "Correct it, or send that record along.",
+        "{value} は、送られた {target} にも登録済みのデータにもありません。値を直すか、そのデータ"
+        "も一緒に送ってください。",
+    ),
+    "reference_deleted": S(
+        "{value} of {target} is deleted, or will be by this import; the reference was kept.",
+        "{target} の {value} は削除済みか、この取り込みで削除されます。参照はそのまま残しました。",
+    ),
+    "reference_type": S(
+        "{value} is of type {other}; the standard wants one of type {known} here.",
+        "{value} の type は {other} です。ここには {known} を指定します。",
+    ),
+    "delete_unknown": S(
+        "{value} was to be deleted, but no such record is registered; the row was passed over.",
+        "{value} の削除が求められましたが、登録されていません。読み飛ばしました。",
+    ),
+    "deleted_still_referred": S(
+        "{number} records of {other} that stay as they are refer to what is deleted here; {value}"
+        ", for example, to {deleted}.",
+        "ここで削除するデータを、そのまま残る {other} の {number} 件が参照しています。例えば"
+        " {value} は {deleted} を参照しています。",
+    ),
+    "home_class_unknown": S(
+        "The home-room class {value} is neither in the {target} that was sent nor among the "
+        "registered records.",
+        "学級 {value} は、送られた {target} にも登録済みのデータにもありません。",
+    ),
+    # Understood and taken
+    "spaces_trimmed": S(
+        "Spaces round the value were removed.",
+        "値の前後の空白を取り除きました。",
+    ),
+    "null_literal": S(
+        "NULL was read as blank.",
+        "NULL は空欄として読みました。",
+    ),
+    "boolean_case": S(
+        "{value} was read as {taken}.",
+        "{value} を {taken} として読みました。",
+    ),
+    "enumeration_case": S(
+        "{value} was read as {taken}.",
+        "{value} を {taken} として読みました。",
+    ),
+    "date_form": S(
+        "{value} was read as {taken}.",
+        "{value} を {taken} として読みました。",
+    ),
+    "datetime_form": S(
+        "{value} was read as {taken}.",
+        "{value} を {taken} として読みました。",
+    ),
+    "list_spaces": S(
+        "Spaces round the commas of the list, or empty values in it, were removed.",
+        "リストのコンマの前後の空白や空の値を取り除きました。",
+    ),
+    "bulk_status": S(
+        "In a bulk file status should be blank; {value} was taken.",
+        "bulk では status は空欄です。{value} として読みました。",
+    ),
+    "bulk_date": S(
+        "In a bulk file dateLastModified should be blank; it was taken.",
+        "bulk では dateLastModified は空欄です。値は読みました。",
+    ),
+    "list_lengths_differ": S(
+        "subjects and subjectCodes have different numbers of values.",
+        "subjects と subjectCodes の個数が違います。",
+    ),
+    # Why an import ended
+    "rows_in_error": S(
+        "{errors} errors were found; nothing was applied.",
+        "エラーが {errors} 件あるため、何も反映していません。",
+    ),
+    "worker_gave_up": S(
+        "The import was started {value} times and did not finish; nothing was applied.",
+        "取り込みを {value} 回始めましたが終わりませんでした。何も反映していません。",
+    ),
+    "internal_error": S(
+        "Something went wrong inside; nothing was applied. The log says more under import {value}.",
+        "内部エラーのため何も反映していません。ログの import {value} を見てください。",
+    ),
+}
