@@ -1,13 +1,16 @@
 """A JSON object that somebody sends, against the properties of its entity (spec/models.md).
 
 What comes out is values by SQL column, ready for the database; what is wrong is a `BodyError` that
-names the property. Null is taken as absent. Nothing here knows SQL.
+names the property. Null is taken as absent, and so is a blank text: a CSV cell cannot tell them
+apart, and what is taken here goes out as CSV. Nothing here knows SQL.
 """
 
 import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, cast
 from uuid import NAMESPACE_URL, uuid5
 
@@ -27,6 +30,17 @@ from rosterhub.model.objects import (
 
 LONGEST_TEXT = 131_072
 """Characters that one text may hold, as in a CSV cell."""
+
+DIGITS = 30
+"""Digits that a number may have before its point, and after it, as in a CSV cell."""
+
+LONGEST_NAME = 255
+"""Characters of the name of a metadata value, with those that it lies in."""
+
+_DEEPEST_NAME = 10
+_SHOWN = 100
+_BLANKS = " \t\u3000"
+"""What is trimmed off a CSV cell."""
 
 _GUID = re.compile(rf"[{values.GUID_CHARACTERS}]{{1,{values.GUID_MAX_LENGTH}}}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -69,13 +83,22 @@ def record(entity: str, body: object, version: Version = "1.2", path: str = "") 
     for prop in known.values():
         value = given.get(prop.name)
         here = _at(path, prop.name)
-        if value is None:
+        if value is None or (isinstance(prop, Scalar) and _blank(prop.field, value)):
             if isinstance(prop, Scalar | Reference | Rows | Pairs) and _needed(prop):
-                raise BodyError(here, "is required.")
+                raise BodyError(here, _REQUIRED)
             continue
         _put(made, prop, value, here)
     _ordered(made, path)
     return made
+
+
+_REQUIRED = "is required, and may not be blank."
+
+
+def _blank(known: Field, value: object) -> bool:
+    """Whether `value` is a text that says nothing, where any text is taken."""
+    free = known.kind is Kind.TEXT and not known.enumeration
+    return free and isinstance(value, str) and not value.strip(_BLANKS)
 
 
 def _needed(prop: Scalar | Reference | Rows | Pairs) -> bool:
@@ -85,9 +108,10 @@ def _needed(prop: Scalar | Reference | Rows | Pairs) -> bool:
 def _put(made: Record, prop: Property, value: object, here: str) -> None:
     match prop:
         case Scalar():
+            held = _value(prop.field, value, here)
             # When it changed last is what we say.
             if prop.name != "dateLastModified":
-                made.values[prop.field.column] = _value(prop.field, value, here)
+                made.values[prop.field.column] = held
         case Reference():
             target = _reference(prop.target, value, here)
             made.refers.append((prop.target, here, target))
@@ -130,22 +154,26 @@ def _grouped(prop: Rows, value: object, here: str) -> list[dict[str, Any]]:
             row = {prop.group.field.column: group}
             parts = cast("tuple[Scalar, ...]", prop.parts)
             if len(parts) == 1:
-                row[parts[0].field.column] = _value(parts[0].field, member, inner)
+                row[parts[0].field.column] = _filled(parts[0].field, member, inner)
             else:
                 held = _object(member, inner)
                 _only(held, tuple(p.name for p in parts), inner)
                 for part in parts:
-                    if part.required or held.get(part.name) is not None:
+                    said = held.get(part.name)
+                    if part.required or not (said is None or _blank(part.field, said)):
                         row[part.field.column] = _required(part, held, inner)
             rows.append(row)
     return rows
 
 
 def _required(prop: Scalar, given: Mapping[str, object], path: str) -> Any:
-    value = given.get(prop.name)
-    if value is None:
-        raise BodyError(_at(path, prop.name), "is required.")
-    return _value(prop.field, value, _at(path, prop.name))
+    return _filled(prop.field, given.get(prop.name), _at(path, prop.name))
+
+
+def _filled(known: Field, value: object, here: str) -> Any:
+    if value is None or _blank(known, value):
+        raise BodyError(here, _REQUIRED)
+    return _value(known, value, here)
 
 
 def _value(known: Field, value: object, here: str) -> Any:
@@ -158,7 +186,8 @@ def _one(known: Field, value: object, here: str) -> Any:
     if known.enumeration:
         text = _text(value, here)
         taken = known.enumeration.values
-        if text not in taken and not (known.enumeration.extensible and text.startswith("ext:")):
+        more = known.enumeration.extensible and re.match("ext:.", text, re.DOTALL)
+        if text not in taken and not more:
             raise BodyError(here, f"is one of {', '.join(taken)}, not {text[:60]!r}.")
         return text
     read = _READ.get(known.kind, _text)
@@ -192,16 +221,18 @@ def _matching(pattern: str, what: str) -> Callable[[object, str], str]:
     return read
 
 
-_zoned = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
+_A_TIME = "a time such as 2026-04-01T09:00:00.000Z"
+_time_text = _matching(values.DATETIME_TOLERANT, _A_TIME)
 
 
 def _instant(value: object, here: str) -> str:
-    text = _matching(values.DATETIME_TOLERANT, "a time such as 2026-04-01T09:00:00.000Z")(
-        value, here
-    )
-    if len(text) == 10:
-        return f"{text}T00:00:00Z"
-    return text if _zoned.search(text) else f"{text}Z"
+    moment = datetime.fromisoformat(_time_text(value, here))
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    except OverflowError:  # Its offset takes it out of the years that there are.
+        raise BodyError(here, f"is {_A_TIME}.") from None
 
 
 def _boolean(value: object, here: str) -> bool:
@@ -213,9 +244,20 @@ def _boolean(value: object, here: str) -> bool:
 
 
 def _number(value: object, here: str) -> float | int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise BodyError(here, "is a number.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BodyError(here, "is a number.")
+    if not -(10**DIGITS) < value < 10**DIGITS or _places(value) > DIGITS:
+        raise BodyError(here, f"has more than {DIGITS} digits before its point, or after it.")
     return value
+
+
+def _places(value: float | int) -> int:
+    """Digits after the point of a number as it is written."""
+    exponent = Decimal(repr(value)).as_tuple().exponent
+    assert isinstance(exponent, int)
+    return -exponent
 
 
 _READ: dict[Kind, Callable[[object, str], Any]] = {
@@ -259,26 +301,32 @@ def _metadata(value: object, here: str) -> dict[str, Any] | None:
     """Nested metadata with its keys joined by dots, as columns are named."""
     flat: dict[str, Any] = {}
 
-    def add(prefix: str, inner: object, depth: int) -> None:
-        for key, held in _object(inner, f"{here}.{prefix}" if prefix else here).items():
+    def add(prefix: str, inner: dict[str, object]) -> None:
+        for key, held in inner.items():
             name = f"{prefix}.{key}" if prefix else key
-            place = f"{here}.{name}"
-            if not key or depth > 10 or _UNSTORABLE.search(key):
-                raise BodyError(place[:200], "is no name for metadata.")
+            place = _at(here, name)
+            parts = name.split(".")
+            if not all(parts) or _UNSTORABLE.search(key):
+                raise BodyError(place, "is no name for metadata.")
+            if len(parts) > _DEEPEST_NAME or len(name) > LONGEST_NAME:
+                raise BodyError(place, "is too deep, or has too long a name, for metadata.")
             if isinstance(held, dict):
-                add(name, cast("object", held), depth + 1)
+                add(name, cast("dict[str, object]", held))
+            elif name in flat:
+                raise BodyError(place, "is there twice.")
             elif isinstance(held, str):
-                flat[name] = _text(held, place)
+                if held.strip(_BLANKS):
+                    flat[name] = _text(held, place)
             elif isinstance(held, bool | int | float):
                 flat[name] = held if isinstance(held, bool) else _number(held, place)
             elif held is not None:
                 raise BodyError(place, "is a text, a number, true or false.")
 
-    add("", value, 0)
+    add("", _object(value, here))
     for name in flat:
         parts = name.split(".")
         if any(".".join(parts[:n]) in flat for n in range(1, len(parts))):
-            raise BodyError(f"{here}.{name}", "and what it lies in exclude each other.")
+            raise BodyError(_at(here, name), "and what it lies in exclude each other.")
     return flat or None
 
 
@@ -307,4 +355,6 @@ def _only(given: Mapping[str, object], known: tuple[str, ...], path: str) -> Non
 
 
 def _at(path: str, name: str) -> str:
+    """The place of `name` within `path`; a name that somebody made up may be of any length."""
+    name = name[:_SHOWN]
     return f"{path}.{name}" if path else name
