@@ -133,26 +133,27 @@ class Audit:
                 connection.cursor() as cursor,
                 cursor.copy(_COPY) as copy,
             ):
-                for entry in batch:
-                    await copy.write_row(_row(entry))
+                await copy.write("".join(map(_line, batch)))
             # Those that were dropped meanwhile are gone from the front already.
             for _ in range(len(batch) - (self.dropped - dropped)):
                 self._queue.popleft()
 
 
-def _row(entry: Entry) -> tuple[object, ...]:
-    return (
-        datetime.fromtimestamp(entry.started_at, UTC),
+def _line(entry: Entry) -> str:
+    """The entry in COPY's text format, without a call for each column."""
+    values = (
+        datetime.fromtimestamp(entry.started_at, UTC).isoformat(),
         entry.api_key,
         entry.endpoint,
         entry.method,
         entry.path,
-        entry.response_time_ms,
-        entry.response_status,
+        f"{entry.response_time_ms:.3f}",
+        str(entry.response_status),
         entry.client_address,
         entry.request_id,
-        entry.records,
+        None if entry.records is None else str(entry.records),
     )
+    return "\t".join(["\\N" if v is None else v.replace("\\", "\\\\") for v in values]) + "\n"
 
 
 def storable(text: str) -> str:
