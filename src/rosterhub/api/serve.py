@@ -3,10 +3,12 @@
 Binds to what it is told and stops in good order on SIGTERM; knows nothing of other processes.
 """
 
+import contextlib
 import math
 import os
 import signal
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import uvicorn
@@ -24,9 +26,7 @@ def serve(config: Settings, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; answers under way are finished and the audit log written."""
     # uvicorn stops on its own handler and then raises the signal again for ours.
     signal.signal(signal.SIGTERM, _done)
-    with tempfile.TemporaryDirectory(prefix="rosterhub-numbers-") as numbers:
-        if config.web_concurrency > 1:
-            _share_numbers(Path(os.environ.setdefault(_NUMBERS, numbers)))
+    with _shared_numbers(config.web_concurrency):
         uvicorn.run(
             f"{__name__}:make_app",
             factory=True,
@@ -58,8 +58,15 @@ def _done(number: int, frame: object) -> None:
     raise SystemExit(0)
 
 
-def _share_numbers(folder: Path) -> None:
-    """Make the folder where processes share their numbers, without those of an earlier run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob("*.db"):
-        left.unlink()
+@contextlib.contextmanager
+def _shared_numbers(processes: int) -> Generator[None]:
+    """Let several processes share their numbers, without those of an earlier run."""
+    if processes == 1 and _NUMBERS not in os.environ:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="rosterhub-numbers-") as fresh:
+        folder = Path(os.environ.setdefault(_NUMBERS, fresh))
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob("*.db"):
+            left.unlink()
+        yield

@@ -199,6 +199,13 @@ def _wheel(module: str) -> Path:
     return Path(spec.origin).parent
 
 
+def server_environment() -> dict[str, str]:
+    """The environment for the servers: neither a locale that the machine may not have, nor what
+    is set for the user's own PostgreSQL."""
+    mine = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG", "PG"))}
+    return mine | {"LC_ALL": "C"}
+
+
 def _initdb(binaries: Path, cluster: Path, memory: Memory, owner: Owner) -> None:
     """A new cluster, complete or not there at all."""
     fresh = cluster.with_name("postgres.new")
@@ -219,6 +226,7 @@ def _initdb(binaries: Path, cluster: Path, memory: Memory, owner: Owner) -> None
             ],
             capture_output=True,
             text=True,
+            env=server_environment(),
             cwd="/",
             user=owner.uid,
             group=owner.gid,

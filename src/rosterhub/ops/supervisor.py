@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from rosterhub.ops.embedded import Server, running, wait_ready
+from rosterhub.ops.embedded import Server, running, server_environment, wait_ready
 
 _log = structlog.get_logger("rosterhub.up")
 _PR_SET_PDEATHSIG = 1
@@ -190,6 +190,7 @@ def _run_server(server: Server) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            env=server_environment(),
             cwd="/",
             start_new_session=True,
             user=server.owner.uid,
