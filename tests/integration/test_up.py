@@ -180,7 +180,7 @@ def test_a_plain_user_can_run_it() -> None:
         with up(home / "data", uid=owner.uid, gid=owner.gid, **environment) as running:
             assert running.healthy()
             if owner.uid is not None:
-                for pid in family(running.process.pid):
+                for pid in running.pids().values():
                     assert Path(f"/proc/{pid}").stat().st_uid == owner.uid
             assert running.stop() == 0
 
