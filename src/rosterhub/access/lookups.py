@@ -63,15 +63,13 @@ class Lookups(Generic[Answer]):
     def __len__(self) -> int:
         return len(self._answers)
 
-    async def answer(
-        self, name: Hashable, find: Callable[[Pool], Awaitable[Answer]], *, anew: bool = False
-    ) -> Answer:
-        """The answer called `name`, by `find` unless it is kept; `anew` takes no kept one.
+    async def answer(self, name: Hashable, find: Callable[[Pool], Awaitable[Answer]]) -> Answer:
+        """The answer called `name`, by `find` unless it is kept.
 
         Raises:
             psycopg.OperationalError: no database answers; an old answer is not used instead.
         """
-        kept = None if anew else self._answers.get(name)
+        kept = self._answers.get(name)
         if kept is not None and time.monotonic() - kept[0] < KEPT_SECONDS:
             return kept[1]
         lookup = self._running.get(name)
@@ -84,8 +82,14 @@ class Lookups(Generic[Answer]):
             raise psycopg.OperationalError("the lookup takes too long")
         return lookup.result()
 
-    def _ended(self, name: Hashable, lookup: asyncio.Task[Answer]) -> None:
+    def forget(self, name: Hashable) -> None:
+        """Whoever asks for `name` from now on gets an answer looked up after this."""
+        self._answers.pop(name, None)
         self._running.pop(name, None)
+
+    def _ended(self, name: Hashable, lookup: asyncio.Task[Answer]) -> None:
+        if self._running.get(name) is lookup:
+            del self._running[name]
         if not lookup.cancelled():
             lookup.exception()  # Those who waited have it; nobody else must hear of it.
 
@@ -93,6 +97,8 @@ class Lookups(Generic[Answer]):
         # The answer's age counts from before the question.
         asked_at = time.monotonic()
         answer = await self._source.ask(find)
+        if self._running.get(name) is not asyncio.current_task():
+            return answer  # Forgotten while it was looked up.
         self._answers[name] = (asked_at, answer)
         self._answers.move_to_end(name)
         while len(self._answers) > ANSWERS:

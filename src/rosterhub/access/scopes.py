@@ -5,6 +5,12 @@ A short name is the last part of a scope's URI (spec/rest.md, "Authentication").
 
 from collections.abc import Iterable
 
+URI = "https://purl.imsglobal.org/spec/or/v1p2/scope/"
+"""What stands before the short name in a scope of OneRoster 1.2."""
+
+URI_1_1 = "https://purl.imsglobal.org/spec/or/v1p1/scope/"
+"""The same in OneRoster 1.1."""
+
 READ = frozenset(
     {
         "roster.readonly",
@@ -30,6 +36,19 @@ WRITE = frozenset(
 )
 """What changes the gradebook over REST."""
 
+IN_1_1 = frozenset(
+    {
+        "roster.readonly",
+        "roster-core.readonly",
+        "roster-demographics.readonly",
+        "resource.readonly",
+        "gradebook.readonly",
+        "gradebook.createput",
+        "gradebook.delete",
+    }
+)
+"""Those that OneRoster 1.1 has too."""
+
 IMPORT = "import"
 """Send rosters in, and follow and decide those imports."""
 
@@ -50,18 +69,36 @@ class UnknownScope(ValueError):  # noqa: N818
 
 
 def granted(stored: Iterable[str]) -> frozenset[str]:
-    """What the scopes stored with a key or client let its holder do."""
+    """What the scopes stored with a key let its holder do."""
     return frozenset(stored) or DEFAULT
 
 
+def short(asked: str) -> str | None:
+    """The short name of a scope given by it or by its URI, None if it is none of ours."""
+    if asked.startswith(URI):
+        name = asked.removeprefix(URI)
+        return name if name in READ or name in WRITE else None
+    if asked.startswith(URI_1_1):
+        name = asked.removeprefix(URI_1_1)
+        return name if name in IN_1_1 else None
+    return asked if asked in ALL else None
+
+
+def full(name: str) -> str:
+    """How an access token's answer calls the scope `name`: our own have no URI."""
+    return f"{URI}{name}" if name in READ or name in WRITE else name
+
+
 def checked(asked: Iterable[str]) -> list[str]:
-    """`asked`, each once and in order.
+    """The short names of `asked`, each once and in order.
 
     Raises:
         UnknownScope: one of them is none of ours.
     """
-    wanted = sorted(set(asked))
-    for name in wanted:
-        if name not in ALL:
-            raise UnknownScope(f"Unknown scope {name[:60]!r}; known: {', '.join(sorted(ALL))}.")
-    return wanted
+    wanted: set[str] = set()
+    for text in asked:
+        name = short(text)
+        if name is None:
+            raise UnknownScope(f"Unknown scope {text[:100]!r}; known: {', '.join(sorted(ALL))}.")
+        wanted.add(name)
+    return sorted(wanted)
