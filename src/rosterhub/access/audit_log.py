@@ -18,10 +18,13 @@ BATCH = 10_000
 """Rows one statement deletes, as the manual has it."""
 
 _LIST = """
-SELECT al.created_at, al.api_key, ak.secret_hash IS NOT NULL AS public, al.method, al.endpoint,
+SELECT al.created_at, al.api_key,
+       ak.secret_hash IS NOT NULL OR oc.client_id IS NOT NULL AS public, al.method, al.endpoint,
        al.path, al.response_status, al.response_time_ms, al.client_address, al.request_id,
        al.records
-  FROM audit_logs al LEFT JOIN api_keys ak ON ak.key = al.api_key
+  FROM audit_logs al
+  LEFT JOIN api_keys ak ON ak.key = al.api_key
+  LEFT JOIN oauth_clients oc ON oc.client_id = al.api_key
  WHERE (%(key)s::text IS NULL OR al.api_key = %(key)s)
    AND (%(since)s::timestamptz IS NULL OR al.created_at >= %(since)s)
    AND (%(status)s::integer IS NULL OR al.response_status = %(status)s)

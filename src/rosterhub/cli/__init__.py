@@ -10,7 +10,7 @@ import psycopg
 import typer
 
 import rosterhub
-from rosterhub.cli import audit, db, export, generate, imports, keys, serve, up
+from rosterhub.cli import audit, clients, db, export, generate, imports, keys, serve, up
 
 app = typer.Typer(
     name="rosterhub",
@@ -28,6 +28,7 @@ app.command("import")(imports.import_)
 app.command("export")(export.export)
 app.add_typer(imports.app, name="imports")
 app.add_typer(keys.app, name="keys")
+app.add_typer(clients.app, name="clients")
 app.add_typer(audit.app, name="audit")
 
 
