@@ -16,8 +16,13 @@ from starlette.responses import HTMLResponse
 import rosterhub
 from rosterhub.access.audit import Audit
 from rosterhub.access.callers import KeyRing
+from rosterhub.access.client_secrets import ClientSecrets
+from rosterhub.access.clients import Clients
+from rosterhub.access.failures import Failures
 from rosterhub.access.lookups import Source
-from rosterhub.api import errors, exports, health, imports, oneroster
+from rosterhub.access.signing_keys import SigningKeys
+from rosterhub.access.tokens import Tokens
+from rosterhub.api import errors, exports, health, imports, oauth, oneroster
 from rosterhub.api.checks import Checks
 from rosterhub.api.hub import Hub
 from rosterhub.api.middleware import Frame
@@ -53,6 +58,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
 def _mount(app: FastAPI) -> None:
     app.include_router(health.router)
     app.add_api_route("/docs", _docs, include_in_schema=False)
+    app.include_router(oauth.router)
     app.include_router(imports.router)
     app.include_router(exports.router)
     # Before the others: they are the many, and a plain route is found by position.
@@ -72,8 +78,17 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
     source = Source(house, replica)
     redis = _redis(config)
     audit = Audit(house)
+    clients = Clients(source)
     app.state.hub = Hub(
-        config, own, KeyRing(source), audit, redis, Checks(config, redis), Totals(own.read)
+        settings=config,
+        pools=own,
+        keys=KeyRing(source),
+        clients=ClientSecrets(clients, Failures(redis)),
+        tokens=Tokens(clients, SigningKeys(source)),
+        audit=audit,
+        redis=redis,
+        checks=Checks(config, redis),
+        totals=Totals(own.read),
     )
     await own.open()
     await house.open(wait=False)
