@@ -21,6 +21,7 @@ from rosterhub.ops.sample.ids import Chance
 
 Line = tuple[float, list[str]]
 """The share of the file that is done, and the cells of a row."""
+_RARE = "second_primary_role"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +80,19 @@ class _File:
             self.spots.setdefault(spot.code, []).append(spot)
 
     def choose(self, bits: int, cells: list[str], sound: list[str] | None) -> Spot:
-        """Something by chance that can be wrong in this row; every code is as likely."""
-        codes = list(self.spots)
+        """Something by chance that can be wrong in this row; every code is as likely, but for the
+        one that few rows can have: that comes first.
+        """
+        codes = [code for code in self.spots if code != _RARE]
         first = (bits & 0xFFFF) * len(codes) >> 16
-        for code in (*codes[first:], *codes[:first]):
-            possible = [s for s in self.spots[code] if self._possible(s, cells, sound)]
+        for code in (_RARE, *codes[first:], *codes[:first]):
+            possible = [s for s in self.spots.get(code, ()) if self._possible(s, cells, sound)]
             if possible:
                 return possible[(bits >> 16 & 0xFFFF) * len(possible) >> 16]
         raise AssertionError(f"nothing can be wrong in {self.entity.file}")
 
     def _possible(self, spot: Spot, cells: list[str], sound: list[str] | None) -> bool:
-        if spot.code == "second_primary_role":
+        if spot.code == _RARE:
             same = [self.at["userSourcedId"], self.at["orgSourcedId"]]
             return sound is not None and [cells[p] for p in same] == [sound[p] for p in same]
         if spot.code == "duplicate_sourced_id":

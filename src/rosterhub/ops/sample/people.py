@@ -4,7 +4,6 @@ A family shares its name; names come from the lists here, by chance. No rows, no
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from math import gcd
 
 from rosterhub.ops.sample import family_names, given_names
@@ -92,7 +91,6 @@ def _common(names: list[Name], chance: int) -> Name:
     return names[(square if chance & 1 else chance) * len(names) >> 16]
 
 
-@lru_cache(maxsize=4096)
 def order(family: Name, given: Name) -> tuple[str, str, str]:
     """The key by which 出席番号 are given: the readings, then how they are written."""
     return family.order, given.order, family.kana + given.kana + family.text + given.text
