@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+from pydantic.fields import FieldInfo
+
 from rosterhub.model.entities import ENTITIES, SYSTEM_FIELDS, Field
+from rosterhub.settings import Settings
 from rosterhub.transfer.issues import CODES
 
-REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def messages() -> str:
@@ -47,6 +50,37 @@ def entities() -> str:
     return "\n".join(lines) + "\n"
 
 
+def settings() -> str:
+    """The page of every setting."""
+    lines = [
+        "# Settings",
+        "",
+        "Every setting is a variable in the environment; an empty one counts as not set. A value that",
+        "does not fit stops the program before it does anything, with the name of the variable.",
+        "Made from `settings.py` by `make docs`; how they go together is in [running](running.md).",
+        "",
+        "| variable | default | takes | meaning |",
+        "|---|---|---|---|",
+    ]
+    lines += [_setting(name, field) for name, field in Settings.model_fields.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _setting(name: str, field: FieldInfo) -> str:
+    default = field.default
+    if field.default_factory or default is None or not str(default):
+        default = ""
+    elif isinstance(default, bool):
+        default = str(default).lower()
+    limits = {type(limit).__name__: limit for limit in field.metadata}
+    takes = {bool: "`true`, `false`"}.get(field.annotation, "")  # type: ignore[arg-type]
+    if "Ge" in limits:
+        most = f" to {limits['Le'].le:,}" if "Le" in limits else " or more"
+        takes = f"{limits['Ge'].ge:,}{most}"
+    shown = f"`{default}`" if default != "" else ""
+    return f"| `{name.upper()}` | {shown} | {takes} | {field.description} |"
+
+
 def _row(field: Field) -> str:
     kind = field.kind.value + (" list" if field.many else "")
     what = ""
@@ -68,14 +102,18 @@ def _cell(text: str) -> str:
     return text.replace("{{", "{").replace("}}", "}").replace("|", "\\|")
 
 
-PAGES = {"import-messages.md": messages, "entities.md": entities}
+PAGES = {
+    "reference/import-messages.md": messages,
+    "reference/entities.md": entities,
+    "settings.md": settings,
+}
+"""Each page by its place under docs/."""
 
 
 def main() -> None:
     """Write every page."""
-    REFERENCE.mkdir(parents=True, exist_ok=True)
     for name, make in PAGES.items():
-        (REFERENCE / name).write_text(make(), encoding="utf-8")
+        (DOCS / name).write_text(make(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,8 @@ class Settings(BaseSettings):
         Path("/opt/rosterhub"), description="The installation: compose file, backups, reports."
     )
     rosterhub_data: Path = Field(
-        default_factory=_data_home, description="Data of the embedded servers."
+        default_factory=_data_home,
+        description="Data of the embedded servers; ~/.local/share/rosterhub when empty.",
     )
 
     @property

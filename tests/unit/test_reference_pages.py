@@ -6,15 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from rosterhub.settings import Settings
 from rosterhub.transfer import issues
-from scripts.make_docs import PAGES, REFERENCE
+from scripts.make_docs import DOCS, PAGES
 
 SOURCES = Path(issues.__file__).parent
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_reference_pages_are_up_to_date(name: str) -> None:
-    assert (REFERENCE / name).read_text("utf-8") == PAGES[name](), "run: make docs"
+    assert (DOCS / name).read_text("utf-8") == PAGES[name](), "run: make docs"
+
+
+def test_every_setting_is_explained() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
 
 
 def test_every_code_that_is_used_has_its_sentences() -> None:

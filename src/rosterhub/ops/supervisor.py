@@ -21,7 +21,7 @@ _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds before a process is started again, growing while it keeps dying."""
 _STEADY_SECONDS = 30.0
 """A process that ran this long died of something new."""
-_REST_SECONDS = 0.05
+_REST_SECONDS = 0.1
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
