@@ -55,8 +55,8 @@ def settings() -> str:
     lines = [
         "# Settings",
         "",
-        "Every setting is a variable in the environment; an empty one counts as not set. A value that",
-        "does not fit stops the program before it does anything, with the name of the variable.",
+        "Every setting is a variable in the environment; an empty one counts as not set. A value",
+        "that does not fit stops the program at once, with the name of the variable.",
         "Made from `settings.py` by `make docs`; how they go together is in [running](running.md).",
         "",
         "| variable | default | takes | meaning |",
