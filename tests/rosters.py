@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rosterhub.model.entities import ENTITIES
+from rosterhub.model.entities import ENTITIES, RECORDS
 from rosterhub.settings import Settings
 from rosterhub.store.connect import compiled, connect
 from rosterhub.transfer import records
@@ -177,3 +177,27 @@ def rows(config: Settings, query: str, *values: object) -> list[tuple[Any, ...]]
     """What a query returns."""
     with connect(config.write_url) as connection:
         return connection.execute(compiled(query), values or None).fetchall()
+
+
+def contents(config: Settings) -> dict[str, list[str]]:
+    """Every row of every roster table, and the tokens of their versions: what must not change."""
+    tables = [*(e.table for e in RECORDS.values()), "data_versions"]
+    with connect(config.write_url) as connection:
+        return {
+            table: [
+                row
+                for (row,) in connection.execute(
+                    compiled(f"SELECT t::text || ' ' || t.xmin FROM {table} t ORDER BY 1")
+                )
+            ]
+            for table in tables
+        }
+
+
+def zipped(*members: tuple[str, bytes]) -> bytes:
+    """A zip of any files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return out.getvalue()

@@ -5,7 +5,7 @@ Paths are those of the operations manual (CSV インポート運用) and of desi
 
 import csv
 import io
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any
@@ -18,8 +18,7 @@ from starlette.types import Message
 
 from rosterhub.api.errors import ApiError
 from rosterhub.api.hub import Hub, authenticate, hub
-from rosterhub.jobs.app import opened
-from rosterhub.jobs.tasks import defer_import
+from rosterhub.jobs.submit import submit_async
 from rosterhub.model.entities import ENTITIES
 from rosterhub.store.connect import compiled
 from rosterhub.transfer import options, records
@@ -117,9 +116,7 @@ async def _take(request: Request, entity: str | None) -> Response:
         with _options():
             asked = options.request(name, entity, given, caller.key)
         async with at.pools.write.connection() as connection:
-            import_id = await _keep(connection, asked, upload)
-    async with opened(at.settings) as jobs:
-        await defer_import(jobs, import_id, asked.source)
+            import_id = await submit_async(connection, asked, upload.read)
     path = f"/api/v1.2/csv/import/jobs/{import_id}"
     base = at.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
     return JSONResponse(
@@ -162,21 +159,6 @@ def _too_large(limit: int) -> ApiError:
     )
 
 
-async def _keep(connection: Any, asked: records.Request, upload: UploadFile) -> int:
-    """The import with its upload, all or nothing."""
-    async with connection.transaction():
-        cursor = await connection.execute(records.CREATE, records.parameters(asked))
-        (import_id,) = await cursor.fetchone()
-        size = number = 0
-        async with cursor.copy(records.ADD_CHUNKS) as copy:
-            copy.set_types(["int8", "int4", "bytea"])
-            while chunk := await upload.read(records.CHUNK):
-                await copy.write_row((import_id, number, chunk))
-                size, number = size + len(chunk), number + 1
-        await connection.execute(records.SET_SIZE, (size, import_id))
-    return import_id
-
-
 async def _row(connection: Any, job_id: str) -> tuple[Any, ...]:
     row = None
     if job_id.isascii() and job_id.isdigit() and len(job_id) < 10:
@@ -189,19 +171,26 @@ async def _row(connection: Any, job_id: str) -> tuple[Any, ...]:
 
 async def _issues_as_csv(at: Hub, import_id: int, language: Language) -> AsyncGenerator[bytes]:
     yield "\ufeff".encode() + _csv_line(("severity", "file", "line", "column", "code", "message"))
-    async with (
-        at.pools.write.connection() as connection,
-        connection.transaction(),
-        connection.cursor(f"issues_{import_id}") as cursor,
-    ):
-        for severity in ("error", "warning"):
-            await cursor.execute(records.ISSUES, [import_id, severity])
-            async for row in cursor:
-                issue = records.issue_document(row, language)
-                yield _csv_line((severity, *(_harmless(cell) for cell in issue.values())))
+    for severity in ("error", "warning"):
+        last = 0
+        while True:
+            # A connection is held for a page only: a slow reader must not keep one of the pool.
+            async with at.pools.write.connection() as connection:
+                values = [import_id, severity, last, records.SHOWN]
+                cursor = await connection.execute(records.ISSUES_AFTER, values)
+                rows = await cursor.fetchall()
+            yield b"".join(_issue_line(severity, row[:-1], language) for row in rows)
+            if len(rows) < records.SHOWN:
+                break
+            last = rows[-1][-1]
 
 
-def _csv_line(cells: Iterator[Any] | tuple[Any, ...]) -> bytes:
+def _issue_line(severity: str, row: tuple[Any, ...], language: Language) -> bytes:
+    issue = records.issue_document(row, language)
+    return _csv_line((severity, *(_harmless(cell) for cell in issue.values())))
+
+
+def _csv_line(cells: Iterable[Any]) -> bytes:
     out = io.StringIO()
     csv.writer(out).writerow(cells)
     return out.getvalue().encode()

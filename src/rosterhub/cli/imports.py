@@ -41,7 +41,7 @@ def import_(
     with connect(config.write_url) as connection:
         for path, request in zip(paths, requests, strict=True):
             with path.open("rb") as stream:
-                import_id = submit(config, connection, request, stream)
+                import_id = submit(connection, request, stream)
             if wait:
                 follow(connection, import_id, quiet=as_json)
             document = _document(connection, import_id)

@@ -1,30 +1,60 @@
-"""Hand an import to the workers from outside the API: keep its upload, say that it is there."""
+"""Hand an import to the workers: its upload and its job are kept in one transaction, so that there
+is never the one without the other.
+"""
 
-import asyncio
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, BinaryIO
 
-from rosterhub.jobs.app import opened
-from rosterhub.jobs.tasks import defer_import
-from rosterhub.settings import Settings
+import procrastinate
+import psycopg
+from procrastinate.jobs import JobDeferrer
+from psycopg.rows import TupleRow
+
+from rosterhub.jobs.tasks import import_job
 from rosterhub.transfer import records
 from rosterhub.transfer.stage import Connection
 
+_SPEAKER = procrastinate.App(connector=procrastinate.PsycopgConnector())
+"""Never opened: it speaks to the database through the connections it is given."""
+_WHERE_JOBS_ARE = "SET LOCAL search_path TO procrastinate, public"
 
-def submit(
-    config: Settings, connection: Connection, request: records.Request, upload: BinaryIO
-) -> int:
-    """Create the import that `request` asks for and queue it; its id."""
-    import_id = records.create(connection, request, _chunks(upload))
-    asyncio.run(_defer(config, import_id, request.source))
+
+def submit(connection: Connection, request: records.Request, upload: BinaryIO) -> int:
+    """Keep the import that `request` asks for and queue it, all or nothing; its id."""
+    with connection.transaction():
+        import_id = records.create(connection, request, _chunks(upload))
+        connection.execute(_WHERE_JOBS_ARE)
+        _deferrer(import_id, request.source, connection).defer(import_id=import_id)
     return import_id
-
-
-async def _defer(config: Settings, import_id: int, source: str) -> None:
-    async with opened(config) as jobs:
-        await defer_import(jobs, import_id, source)
 
 
 def _chunks(upload: BinaryIO) -> Iterator[bytes]:
     while chunk := upload.read(records.CHUNK):
         yield chunk
+
+
+async def submit_async(
+    connection: psycopg.AsyncConnection[TupleRow],
+    request: records.Request,
+    read: Callable[[int], Awaitable[bytes]],
+) -> int:
+    """The same for the API; `read` gives at most so many bytes of the upload, none at its end."""
+    async with connection.transaction():
+        cursor = await connection.execute(records.CREATE, records.parameters(request))
+        row = await cursor.fetchone()
+        assert row is not None
+        import_id: int = row[0]
+        size = number = 0
+        async with cursor.copy(records.ADD_CHUNKS) as copy:
+            copy.set_types(["int8", "int4", "bytea"])
+            while chunk := await read(records.CHUNK):
+                await copy.write_row((import_id, number, chunk))
+                size, number = size + len(chunk), number + 1
+        await connection.execute(records.SET_SIZE, (size, import_id))
+        await connection.execute(_WHERE_JOBS_ARE)
+        await _deferrer(import_id, request.source, connection).defer_async(import_id=import_id)
+    return import_id
+
+
+def _deferrer(import_id: int, source: str, connection: Any) -> JobDeferrer:
+    return import_job(_SPEAKER, import_id, source, connection=connection)

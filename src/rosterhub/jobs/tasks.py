@@ -4,11 +4,13 @@ import asyncio
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from procrastinate import RetryStrategy
 from procrastinate.app import App
-from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.jobs import JobDeferrer
 
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
@@ -19,21 +21,31 @@ IMPORT_TASK = "import"
 _log = structlog.get_logger("rosterhub.jobs")
 
 _ABANDONED = """
-SELECT i.id, i.source_system, j.id, j.status::text
-  FROM public.imports i
-  LEFT JOIN procrastinate.procrastinate_jobs j
-    ON j.task_name = %(task)s AND (j.args ->> 'import_id')::bigint = i.id
-   AND j.status IN ('todo', 'doing')
- WHERE i.state <> ALL (%(final)s) AND i.state <> 'waiting'
-   AND i.created_at < now() - interval '5 seconds'
-   AND (j.id IS NULL OR j.status = 'doing')
+WITH claimed AS (
+    SELECT objid::bigint AS import_id FROM pg_locks
+     WHERE locktype = 'advisory' AND objsubid = 2
+       AND classid::bigint = hashtext('rosterhub import')::bigint & 4294967295
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+), jobs AS (
+    SELECT id, status, (args ->> 'import_id')::bigint AS import_id
+      FROM procrastinate.procrastinate_jobs
+     WHERE task_name = %(task)s AND status IN ('todo', 'doing')
+)
+SELECT j.import_id, i.source_system, j.id
+  FROM jobs j LEFT JOIN public.imports i ON i.id = j.import_id
+ WHERE j.status = 'doing' AND j.import_id NOT IN (SELECT import_id FROM claimed)
    AND NOT EXISTS (SELECT FROM procrastinate.procrastinate_events e WHERE e.job_id = j.id
        AND e.type = 'started' AND e.at > now() - interval '3 seconds')
-   AND NOT EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 2
-       AND l.classid::bigint = hashtext('rosterhub import')::bigint & 4294967295
-       AND l.objid::bigint = i.id)
+UNION ALL
+SELECT i.id, i.source_system, NULL
+  FROM public.imports i
+ WHERE i.state <> ALL (%(final)s) AND i.state <> 'waiting'
+   AND i.created_at < now() - interval '5 seconds'
+   AND i.id NOT IN (SELECT import_id FROM jobs)
+   AND i.id NOT IN (SELECT import_id FROM claimed)
 """
-"""Imports that nobody works on: their worker died, or died before it said that there was a job."""
+"""Jobs that say they are being done and are not, because their worker died, also between the end of
+the import and the end of the job; and unfinished imports without a job."""
 
 
 def register(app: App, config: Settings) -> None:
@@ -66,28 +78,35 @@ async def _in_daemon_thread(work: Callable[[], None]) -> None:
     await done
 
 
-async def defer_import(app: App, import_id: int, source: str) -> None:
-    """Say that an import is there to be run: after the others of its source, and once."""
-    deferrer = app.configure_task(
-        IMPORT_TASK, lock=f"source {source}", queueing_lock=f"import {import_id}", queue="imports"
+def import_job(app: App, import_id: int, source: str, connection: Any = None) -> JobDeferrer:
+    """The job that runs an import: after the others of its source, and queued once.
+
+    Given a `connection`, it is deferred there, in the transaction that is open on it.
+    """
+    return app.configure_task(
+        IMPORT_TASK,
+        lock=f"source {source}",
+        queueing_lock=f"import {import_id}",
+        queue="imports",
+        connection=connection,
     )
-    try:
-        await deferrer.defer_async(import_id=import_id)
-    except AlreadyEnqueued:
-        _log.info("import is queued already", import_id=import_id)
 
 
 async def pick_up_abandoned(app: App, config: Settings) -> None:
     """Put imports back in the queue whose worker is gone (its database session has ended)."""
-    for import_id, source, job_id, status in await asyncio.to_thread(_abandoned, config):
+    for import_id, source, job_id in await asyncio.to_thread(_abandoned, config):
         _log.warning("import goes on after its worker died", import_id=import_id)
-        if job_id and status == "doing":
-            await app.job_manager.retry_job_by_id_async(job_id, retry_at=datetime.now(UTC))
-        else:
-            await defer_import(app, import_id, source)
+        try:
+            if job_id:
+                await app.job_manager.retry_job_by_id_async(job_id, retry_at=datetime.now(UTC))
+            else:
+                await import_job(app, import_id, source).defer_async(import_id=import_id)
+        except (AlreadyEnqueued, ConnectorException):
+            # Another worker was quicker. Where the database is away, the next look says so.
+            _log.info("import was picked up already", import_id=import_id)
 
 
-def _abandoned(config: Settings) -> list[tuple[int, str, int | None, str | None]]:
+def _abandoned(config: Settings) -> list[tuple[int, str, int | None]]:
     with connect(config.write_url, "rosterhub jobs") as connection:
         values = {"task": IMPORT_TASK, "final": sorted(records.FINAL)}
         return connection.execute(_ABANDONED, values).fetchall()  # type: ignore[return-value]

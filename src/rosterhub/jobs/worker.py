@@ -17,6 +17,8 @@ _log = structlog.get_logger("rosterhub.worker")
 _AWAY = (ConnectorException, psycopg.Error, OSError, TimeoutError)
 _CARE_SECONDS = 3.0
 _GRACE_SECONDS = 5.0
+_POLL_SECONDS = 0.5
+"""New jobs make themselves known; those that waited for another one of their source do not."""
 _CONCURRENCY = 2
 """Imports of different sources that one worker runs side by side."""
 
@@ -58,7 +60,7 @@ async def _work(config: Settings) -> None:
                     queues=["imports"],
                     concurrency=_CONCURRENCY,
                     install_signal_handlers=False,
-                    fetch_job_polling_interval=2.0,
+                    fetch_job_polling_interval=_POLL_SECONDS,
                     shutdown_graceful_timeout=_GRACE_SECONDS,
                     delete_jobs="successful",
                 )

@@ -45,7 +45,7 @@ def import_sample(config: Settings, people: int) -> int:
         write_package(path, people, DEFAULT_PROFILE, _SEED)
         asked = request(path.name, None, {"source": SOURCE}, None)
         with path.open("rb") as stream:
-            return submit(config, connection, asked, stream)
+            return submit(connection, asked, stream)
 
 
 def fresh_key(config: Settings) -> str:

@@ -37,7 +37,10 @@ def blocks(stream: IO[bytes]) -> Iterator[bytes | None]:
         block, rest = (rest + data[:cut], data[cut:]) if data else (rest, b"")
         if not header_seen and block:
             header_seen = True
-            block = block[block.find(b"\n") + 1 :] if b"\n" in block else b""
+            header, _, block = block.partition(b"\n")
+            if b"\r" in header[:-1]:
+                yield None
+                return
         if block:
             text = copy_text(block)
             yield text

@@ -23,6 +23,9 @@ ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 
 _SAMPLE_LINES = 500
 _HIGH_LINE = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n?")
+_JAPANESE_LETTER = re.compile("[\u3041-\u30ff\u4e00-\u9fff\uff66-\uff9f]")
+_NO_LETTER = re.compile("[\x80\xa0\uf8f0-\uf8f3]")
+"""What Python's CP932 makes of bytes that stand for nothing."""
 _HALF_WIDTH_KANA = re.compile("[\uff61-\uff9f]")
 _BLOCK = 1 << 20
 
@@ -44,14 +47,18 @@ def encoding(stream: IO[bytes]) -> str | None:
     start = stream.read(4096)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    if start[1::2].count(0) * 2 > len(start[1::2]) > 0:
+    if start[1::2].count(0) * 8 > len(start[1::2]) > 0:
         return "utf-16"
     lines = list(_high_lines(start, stream))
     if sum(map(_is_utf8, lines)) * 2 > len(lines):
         return None
     text = {name: _decoded(lines, codec) for name, codec in _JAPANESE.items()}
     # EUC-JP read as CP932 is full of half-width katakana; the other way round it does not decode.
-    fitting = [(len(_HALF_WIDTH_KANA.findall(t)), name) for name, t in text.items() if t]
+    fitting = [
+        (len(_HALF_WIDTH_KANA.findall(t)), name)
+        for name, t in text.items()
+        if t and _JAPANESE_LETTER.search(t) and not _NO_LETTER.search(t)
+    ]
     return min(fitting)[1] if fitting else None
 
 

@@ -211,6 +211,12 @@ ISSUES = (
     " WHERE import_id = %s AND severity = %s ORDER BY id"
 )
 
+ISSUES_AFTER = (
+    "SELECT severity, file, line, column_name, code, details, id FROM import_issues"
+    " WHERE import_id = %s AND severity = %s AND id > %s ORDER BY id LIMIT %s"
+)
+"""A page of them: those after the one with the id given."""
+
 
 def document(
     row: tuple[Any, ...],

@@ -136,7 +136,7 @@ CREATE TABLE import_issues (
     code text NOT NULL,
     details jsonb NOT NULL DEFAULT '{}'
 );
-CREATE INDEX idx_import_issues_import_id ON import_issues (import_id, severity);
+CREATE INDEX idx_import_issues_import_id ON import_issues (import_id, severity, id);
 
 -- A token a table: the same token means the same rows. Every transaction that changes rows of an
 -- entity sets a new one, so that counts and answers can be kept and never be wrong.

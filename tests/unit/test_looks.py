@@ -1,0 +1,49 @@
+"""What files look like that are not what they are said to be."""
+
+import io
+
+import pytest
+
+from rosterhub.transfer import looks
+
+NAMES = "佐藤,陽菜\n鈴木,ﾊﾙﾅ\n髙橋,ﾀﾛｳ\n田中,さくら\n"
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [("cp932", "cp932"), ("euc_jp", "euc-jp"), ("utf-16", "utf-16"), ("utf-16-le", "utf-16")],
+)
+def test_encodings(codec: str, name: str) -> None:
+    text = NAMES.replace("髙", "高")
+    assert looks.encoding(io.BytesIO(text.encode(codec))) == name
+    assert looks.encoding(io.BytesIO(("a,b\n" * 10_000 + text * 400).encode(codec))) == name
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        NAMES.encode(),
+        NAMES.encode() + b"\xe4\xbd,x\n",
+        b"a,b\n",
+        b"a\xff,b\n",
+        b"\x80\n\xa0\n",
+        b"",
+        b"x" * (1 << 22),
+    ],
+)
+def test_what_is_not_clear(data: bytes) -> None:
+    assert looks.encoding(io.BytesIO(data)) is None
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [
+        (b"%PDF-1.7", "PDF"),
+        (b"\xef\xbb\xbf\n<html>", "HTML"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Excel (xls)"),
+        (b"sourcedId,status", None),
+        (b"", None),
+    ],
+)
+def test_kinds(start: bytes, kind: str | None) -> None:
+    assert looks.kind(start) == kind
