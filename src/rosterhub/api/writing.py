@@ -15,8 +15,6 @@ from starlette.responses import JSONResponse, Response
 from rosterhub.api.errors import ApiError, invalid, unknown_object
 from rosterhub.api.hub import authenticate, hub
 from rosterhub.model.bodies import BodyError, Record, record
-from rosterhub.model.entities import RECORDS
-from rosterhub.model.objects import Reference, by_name
 from rosterhub.model.operations import Operation
 from rosterhub.store import membership, writes
 from rosterhub.store.connect import compiled
@@ -78,12 +76,16 @@ def post(operation: Operation) -> Handler:
             path = f"{operation.wrapper}[{number}]"
             _fill(operation, request, item, path)
             supplied = cast("dict[str, Any]", item).get("sourcedId")
+            if supplied is None:
+                supplied = ""
+            if not isinstance(supplied, str):
+                raise invalid(f"{path}.sourcedId is a text.")
             allocated = str(uuid4())
             one = _record(operation, cast("dict[str, Any]", item) | {"sourcedId": allocated}, path)
             made.append(one)
             pairs.append(
                 {
-                    "suppliedSourcedId": supplied if isinstance(supplied, str) else "",
+                    "suppliedSourcedId": supplied,
                     "allocatedSourcedId": allocated,
                 }
             )
@@ -129,19 +131,13 @@ def _fill(operation: Operation, request: Request, item: object, path: str) -> No
     if not isinstance(item, dict):
         raise invalid(f"{path} is an object.")
     given = cast("dict[str, Any]", item)
-    known = by_name(operation.kind.entity, operation.version)
-    for parent in operation.parents:
-        target = parent.kind.entity
-        name = RECORDS[target].singular if target != "orgs" else "school"
-        if not isinstance(known.get(name), Reference):
-            continue
-        wanted = {"sourcedId": request.path_params[parent.parameter]}
-        held = given.setdefault(name, wanted)
-        if (
-            not isinstance(held, dict)
-            or cast("dict[str, Any]", held).get("sourcedId") != (wanted["sourcedId"])
-        ):
-            raise invalid(f"{path}.{name} is not the one in the path, {wanted['sourcedId']!r}.")
+    for name, parameter in operation.stated:
+        sourced_id = request.path_params[parameter]
+        if given.get(name) is None:
+            given[name] = {"sourcedId": sourced_id}
+        held = given[name]
+        if not isinstance(held, dict) or held.get("sourcedId") != sourced_id:
+            raise invalid(f"{path}.{name} is not the one in the path, {sourced_id!r}.")
 
 
 async def _unwrapped(request: Request, wrapper: str) -> object:

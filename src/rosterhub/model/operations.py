@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from rosterhub.model.entities import RECORDS
-from rosterhub.model.objects import Version
+from rosterhub.model.objects import Reference, Version, by_name
 from rosterhub.model.services import ALIAS, BASES, V1P1
 
 Method = Literal["GET", "PUT", "POST", "DELETE"]
@@ -94,10 +94,29 @@ class Operation:
         return tuple(Parent(*found) for found in re.findall(r"/(\w+)/\{(\w+)\}", inner))
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters of its path, from left to right."""
+        return tuple(re.findall(r"\{(\w+)\}", self.path))
+
+    @property
+    def stated(self) -> tuple[tuple[str, str], ...]:
+        """The references that its path gives each object of a set, each with its parameter."""
+        known = by_name(self.kind.entity, self.version)
+        given = ((_word_for(p.kind.entity), p.parameter) for p in self.parents)
+        return tuple(
+            (n, parameter) for n, parameter in given if isinstance(known.get(n), Reference)
+        )
+
+    @property
     def wrapper(self) -> str:
         """The one member of its answer: `users` or `user`."""
         entity = RECORDS[self.kind.entity]
         return entity.singular if self.single else entity.name
+
+
+def _word_for(entity: str) -> str:
+    """How objects call what they refer to: an org is their school."""
+    return "school" if entity == "orgs" else RECORDS[entity].singular
 
 
 def _collections(service: str, scopes: tuple[str, ...], *names: str) -> list[Operation]:
