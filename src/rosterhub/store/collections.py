@@ -17,6 +17,7 @@ from rosterhub.model.objects import (
     Property,
     Rows,
     Scalar,
+    Version,
     by_name,
     properties,
 )
@@ -86,9 +87,11 @@ class Statement:
 _KEYED = ("sourcedId", "dateLastModified")
 _ROOT_IS_USED = "$1::text IS NOT NULL"
 """PostgreSQL wants to see every parameter somewhere, and not every object holds a URL."""
-_CURSOR = re.compile(
-    r"(after|before)~(?:(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)~)?([0-9A-Za-z./@_-]{1,255})"
+CURSOR = (
+    r"(after|before)~(?:([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z)~)?"
+    r"([0-9A-Za-z./@_-]{1,255})"
 )
+"""How a cursor is written, as a regular expression."""
 
 
 def cursor(text: str, sort: str) -> Cursor:
@@ -97,7 +100,7 @@ def cursor(text: str, sort: str) -> Cursor:
     Raises:
         BadCursor: it is none, or one of another order.
     """
-    found = _CURSOR.fullmatch(text)
+    found = re.fullmatch(CURSOR, text)
     if not found or sort not in _KEYED or bool(found[2]) is (sort == "sourcedId"):
         raise BadCursor("The cursor does not fit; begin again without it.")
     return Cursor(found[3], found[2] or "", found[1] == "before")
@@ -124,7 +127,9 @@ def page(operation: Operation, query: Query) -> Statement:
     # One more than is shown tells whether there is a next page.
     rows += f" LIMIT {query.limit + 1}"
     if query.offset and not query.cursor:
-        rows += f" OFFSET {query.offset}"
+        # What is skipped is read from the index where it can be, and never whole.
+        ids = rows.replace("SELECT t.*", "SELECT t.sourced_id", 1) + f" OFFSET {query.offset}"
+        rows = f"SELECT t.* FROM ({ids}) k JOIN {table} t USING (sourced_id) ORDER BY {order}"
     numbered = f"SELECT t.*, row_number() OVER () AS number FROM ({rows}) t"
     if backward:
         numbered = f"SELECT * FROM ({numbered}) t ORDER BY {order}"
@@ -224,7 +229,7 @@ def _order(operation: Operation, query: Query) -> tuple[str, str, str]:
     """The key of a row as text, the ORDER BY and its reverse."""
     prop = by_name(operation.kind.entity, operation.version).get(query.sort)
     if not isinstance(prop, Scalar) or prop.field.many:
-        known = ", ".join(_sortable(operation))
+        known = ", ".join(sortable(operation.kind.entity, operation.version))
         raise UnknownSort(f"{query.sort[:60]!r} is nothing to sort by; known: {known}.")
     ways = ("DESC", "ASC") if query.descending else ("ASC", "DESC")
     columns = dict.fromkeys((prop.field.column, "sourced_id"))
@@ -237,8 +242,9 @@ def _order(operation: Operation, query: Query) -> tuple[str, str, str]:
     return key, order, reverse
 
 
-def _sortable(operation: Operation) -> list[str]:
-    found = properties(operation.kind.entity, operation.version)
+def sortable(entity: str, version: Version) -> list[str]:
+    """What a collection of `entity` can be sorted by."""
+    found = properties(entity, version)
     return [p.name for p in found if isinstance(p, Scalar) and not p.field.many]
 
 
