@@ -14,7 +14,7 @@ CREATE TABLE academic_sessions (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT academic_sessions_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_academic_sessions_parent_sourced_id ON academic_sessions (parent_sourced_id);
+CREATE INDEX idx_academic_sessions_parent_sourced_id ON academic_sessions (parent_sourced_id, sourced_id);
 
 CREATE TABLE orgs (
     "sourced_id" text NOT NULL,
@@ -28,7 +28,7 @@ CREATE TABLE orgs (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT orgs_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_orgs_parent_sourced_id ON orgs (parent_sourced_id);
+CREATE INDEX idx_orgs_parent_sourced_id ON orgs (parent_sourced_id, sourced_id);
 
 CREATE TABLE courses (
     "sourced_id" text NOT NULL,
@@ -45,7 +45,7 @@ CREATE TABLE courses (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT courses_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_courses_org_sourced_id ON courses (org_sourced_id);
+CREATE INDEX idx_courses_org_sourced_id ON courses (org_sourced_id, sourced_id);
 
 CREATE TABLE classes (
     "sourced_id" text NOT NULL,
@@ -100,6 +100,8 @@ CREATE TABLE users (
 );
 CREATE UNIQUE INDEX users_username_key ON users (username) WHERE status <> 'tobedeleted';
 CREATE UNIQUE INDEX users_user_master_identifier_key ON users (user_master_identifier) WHERE status <> 'tobedeleted';
+CREATE INDEX idx_users_username_gone ON users (username) WHERE NOT (status <> 'tobedeleted');
+CREATE INDEX idx_users_user_master_identifier_gone ON users (user_master_identifier) WHERE NOT (status <> 'tobedeleted');
 CREATE INDEX idx_users_status ON users (status) WHERE status = 'active';
 CREATE INDEX idx_users_org_sourced_ids ON users USING gin (org_sourced_ids);
 CREATE INDEX idx_users_date_last_modified ON users (date_last_modified);
@@ -119,8 +121,8 @@ CREATE TABLE roles (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT roles_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_roles_user_sourced_id ON roles (user_sourced_id);
-CREATE INDEX idx_roles_org_sourced_id ON roles (org_sourced_id);
+CREATE INDEX idx_roles_user_sourced_id ON roles (user_sourced_id, sourced_id);
+CREATE INDEX idx_roles_org_sourced_id ON roles (org_sourced_id, sourced_id);
 
 CREATE TABLE user_profiles (
     "sourced_id" text NOT NULL,
@@ -137,7 +139,7 @@ CREATE TABLE user_profiles (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT user_profiles_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_user_profiles_user_sourced_id ON user_profiles (user_sourced_id);
+CREATE INDEX idx_user_profiles_user_sourced_id ON user_profiles (user_sourced_id, sourced_id);
 
 CREATE TABLE enrollments (
     "sourced_id" text NOT NULL,
@@ -157,7 +159,7 @@ CREATE TABLE enrollments (
 CREATE INDEX idx_enrollments_class_sourced_id ON enrollments (class_sourced_id);
 CREATE INDEX idx_enrollments_user_sourced_id ON enrollments (user_sourced_id);
 CREATE INDEX idx_enrollments_role ON enrollments (role);
-CREATE INDEX idx_enrollments_school_sourced_id ON enrollments (school_sourced_id);
+CREATE INDEX idx_enrollments_school_sourced_id ON enrollments (school_sourced_id, sourced_id);
 
 CREATE TABLE demographics (
     "sourced_id" text NOT NULL,
@@ -211,8 +213,8 @@ CREATE TABLE line_items (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT line_items_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_line_items_class_sourced_id ON line_items (class_sourced_id);
-CREATE INDEX idx_line_items_school_sourced_id ON line_items (school_sourced_id);
+CREATE INDEX idx_line_items_class_sourced_id ON line_items (class_sourced_id, sourced_id);
+CREATE INDEX idx_line_items_school_sourced_id ON line_items (school_sourced_id, sourced_id);
 
 CREATE TABLE results (
     "sourced_id" text NOT NULL,
@@ -234,9 +236,9 @@ CREATE TABLE results (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT results_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_results_line_item_sourced_id ON results (line_item_sourced_id);
-CREATE INDEX idx_results_student_sourced_id ON results (student_sourced_id);
-CREATE INDEX idx_results_class_sourced_id ON results (class_sourced_id);
+CREATE INDEX idx_results_line_item_sourced_id ON results (line_item_sourced_id, sourced_id);
+CREATE INDEX idx_results_student_sourced_id ON results (student_sourced_id, sourced_id);
+CREATE INDEX idx_results_class_sourced_id ON results (class_sourced_id, sourced_id);
 
 CREATE TABLE score_scales (
     "sourced_id" text NOT NULL,
@@ -252,8 +254,8 @@ CREATE TABLE score_scales (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT score_scales_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_score_scales_class_sourced_id ON score_scales (class_sourced_id);
-CREATE INDEX idx_score_scales_org_sourced_id ON score_scales (org_sourced_id);
+CREATE INDEX idx_score_scales_class_sourced_id ON score_scales (class_sourced_id, sourced_id);
+CREATE INDEX idx_score_scales_org_sourced_id ON score_scales (org_sourced_id, sourced_id);
 
 CREATE TABLE line_item_learning_objective_ids (
     "sourced_id" text NOT NULL,
@@ -266,7 +268,7 @@ CREATE TABLE line_item_learning_objective_ids (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT line_item_learning_objective_ids_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_line_item_learning_objective_ids_line_item_sourced_id ON line_item_learning_objective_ids (line_item_sourced_id);
+CREATE INDEX idx_line_item_learning_objective_ids_line_item_sourced_id ON line_item_learning_objective_ids (line_item_sourced_id, sourced_id);
 
 CREATE TABLE line_item_score_scales (
     "sourced_id" text NOT NULL,
@@ -279,7 +281,7 @@ CREATE TABLE line_item_score_scales (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT line_item_score_scales_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_line_item_score_scales_line_item_sourced_id ON line_item_score_scales (line_item_sourced_id);
+CREATE INDEX idx_line_item_score_scales_line_item_sourced_id ON line_item_score_scales (line_item_sourced_id, sourced_id);
 
 CREATE TABLE result_learning_objective_ids (
     "sourced_id" text NOT NULL,
@@ -294,7 +296,7 @@ CREATE TABLE result_learning_objective_ids (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT result_learning_objective_ids_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_result_learning_objective_ids_result_sourced_id ON result_learning_objective_ids (result_sourced_id);
+CREATE INDEX idx_result_learning_objective_ids_result_sourced_id ON result_learning_objective_ids (result_sourced_id, sourced_id);
 
 CREATE TABLE result_score_scales (
     "sourced_id" text NOT NULL,
@@ -307,7 +309,7 @@ CREATE TABLE result_score_scales (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT result_score_scales_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_result_score_scales_result_sourced_id ON result_score_scales (result_sourced_id);
+CREATE INDEX idx_result_score_scales_result_sourced_id ON result_score_scales (result_sourced_id, sourced_id);
 
 CREATE TABLE resources (
     "sourced_id" text NOT NULL,
@@ -335,7 +337,7 @@ CREATE TABLE class_resources (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT class_resources_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_class_resources_class_sourced_id ON class_resources (class_sourced_id);
+CREATE INDEX idx_class_resources_class_sourced_id ON class_resources (class_sourced_id, sourced_id);
 
 CREATE TABLE course_resources (
     "sourced_id" text NOT NULL,
@@ -348,7 +350,7 @@ CREATE TABLE course_resources (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT course_resources_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_course_resources_course_sourced_id ON course_resources (course_sourced_id);
+CREATE INDEX idx_course_resources_course_sourced_id ON course_resources (course_sourced_id, sourced_id);
 
 CREATE TABLE user_resources (
     "sourced_id" text NOT NULL,
@@ -362,7 +364,7 @@ CREATE TABLE user_resources (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT user_resources_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_user_resources_user_sourced_id ON user_resources (user_sourced_id);
+CREATE INDEX idx_user_resources_user_sourced_id ON user_resources (user_sourced_id, sourced_id);
 
 CREATE TABLE assessment_line_items (
     "sourced_id" text NOT NULL,
@@ -379,7 +381,7 @@ CREATE TABLE assessment_line_items (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT assessment_line_items_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_assessment_line_items_class_sourced_id ON assessment_line_items (class_sourced_id);
+CREATE INDEX idx_assessment_line_items_class_sourced_id ON assessment_line_items (class_sourced_id, sourced_id);
 
 CREATE TABLE assessment_results (
     "sourced_id" text NOT NULL,
@@ -402,8 +404,8 @@ CREATE TABLE assessment_results (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT assessment_results_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_assessment_results_assessment_line_item_sourced_id ON assessment_results (assessment_line_item_sourced_id);
-CREATE INDEX idx_assessment_results_student_sourced_id ON assessment_results (student_sourced_id);
+CREATE INDEX idx_assessment_results_assessment_line_item_sourced_id ON assessment_results (assessment_line_item_sourced_id, sourced_id);
+CREATE INDEX idx_assessment_results_student_sourced_id ON assessment_results (student_sourced_id, sourced_id);
 
 CREATE TABLE assessment_line_item_learning_objective_ids (
     "sourced_id" text NOT NULL,
@@ -416,7 +418,7 @@ CREATE TABLE assessment_line_item_learning_objective_ids (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT assessment_line_item_learning_objective_ids_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_assessment_line_item_learning_objective_ids_assessment_line ON assessment_line_item_learning_objective_ids (assessment_line_item_sourced_id);
+CREATE INDEX idx_assessment_line_item_learning_objective_ids_assessment_line ON assessment_line_item_learning_objective_ids (assessment_line_item_sourced_id, sourced_id);
 
 CREATE TABLE assessment_result_learning_objective_ids (
     "sourced_id" text NOT NULL,
@@ -431,4 +433,4 @@ CREATE TABLE assessment_result_learning_objective_ids (
     "source_system" text NOT NULL DEFAULT 'default',
     CONSTRAINT assessment_result_learning_objective_ids_pkey PRIMARY KEY (sourced_id)
 );
-CREATE INDEX idx_assessment_result_learning_objective_ids_assessment_result_ ON assessment_result_learning_objective_ids (assessment_result_sourced_id);
+CREATE INDEX idx_assessment_result_learning_objective_ids_assessment_result_ ON assessment_result_learning_objective_ids (assessment_result_sourced_id, sourced_id);
