@@ -68,11 +68,20 @@ class Stack:
         """The largest resident size of the `api` or `worker` processes so far, in MB."""
         sizes = [
             int(match[1]) / 1024
-            for pid in _descendants(self.process.pid)
-            if f"rosterhub {part}" in _command(pid)
-            and (match := re.search(r"VmHWM:\s+(\d+) kB", _status(pid)))
+            for pid in self._processes(part)
+            if (match := re.search(r"VmHWM:\s+(\d+) kB", _status(pid)))
         ]
         return max(sizes, default=0.0)
+
+    def cpu_seconds(self, part: str) -> float:
+        """CPU time that the `api` or `worker` processes have used so far."""
+        stats = (Path(f"/proc/{pid}/stat").read_text() for pid in self._processes(part))
+        fields = (stat.rpartition(")")[2].split() for stat in stats)
+        return sum(int(f[11]) + int(f[12]) for f in fields) / os.sysconf("SC_CLK_TCK")
+
+    def _processes(self, part: str) -> list[int]:
+        pids = _descendants(self.process.pid)
+        return [pid for pid in pids if f"rosterhub {part}" in _command(pid)]
 
 
 @contextlib.contextmanager
