@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from rosterhub.access import audit_log
 from rosterhub.access.clients import Clients
 from rosterhub.access.lookups import Source
 from rosterhub.access.scopes import READ
@@ -26,7 +27,7 @@ from rosterhub.access.tokens import Tokens
 from rosterhub.api.app import create_app
 from rosterhub.api.hub import authenticate
 from rosterhub.settings import Settings
-from rosterhub.store.connect import small_pool
+from rosterhub.store.connect import connect, small_pool
 from tests.oauth import (
     JOBS,
     ORGS,
@@ -88,6 +89,9 @@ def test_the_audit_log_names_the_client(
         (ORGS, 200, client[0]),
         ("/oauth/token", 401, None),
     ]
+    with connect(config.write_url) as connection:
+        shown = [entry["api_key"] for entry in audit_log.entries(connection)]
+    assert shown == [None, client[0], client[0]]
 
 
 def forged(config: Settings, text: str, *, alg: str = "HS256", **changes: Any) -> str:
