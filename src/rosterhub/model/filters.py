@@ -6,6 +6,7 @@ Knows the grammar and nothing of fields or SQL. Raises `FilterError` and never a
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import field as attribute
 
 OPERATORS = ("=", "!=", ">", ">=", "<", "<=", "~")
 MAX_CLAUSES = 100
@@ -17,18 +18,20 @@ class FilterError(ValueError):
     """The text is no filter. `position` counts characters from 1."""
 
     def __init__(self, problem: str, position: int) -> None:
-        super().__init__(f"{problem} (at character {position} of the filter)")
+        super().__init__(f"{problem} (at character {position} of the filter).")
         self.position = position
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """`field op 'value'`; `position` is where the field's name begins, from 1."""
+    """`field op 'value'`; `position` is where the field's name begins, from 1, and no part of what
+    the clause says.
+    """
 
     field: str
     operator: str
     value: str
-    position: int = 1
+    position: int = attribute(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ value is that of spec/rest.md, "Filter grammar".
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rosterhub.model import values
 from rosterhub.model.entities import RECORDS, SYSTEM_FIELDS, Field, Kind
@@ -66,11 +66,14 @@ class _List:
 
 @dataclass(frozen=True, slots=True)
 class _Many:
-    """An operand with a value for each row of `source` (what follows FROM, with its WHERE)."""
+    """An operand with a value for each row of `source` (what follows FROM, with its WHERE); with
+    `listed` it stands for a list, like an array.
+    """
 
     field: Field
     value: str
     source: str
+    listed: bool = False
 
 
 _Operand = _One | _List | _Many
@@ -137,9 +140,7 @@ def _reach(
                 value = f'coalesce({value}, {row}."{prop.otherwise.column}")'
             return _List(_ID, value) if prop.field.many else _One(_ID, value)
         case ((Reference() | Linked()), ["type"]):
-            target = prop.target if isinstance(prop, Reference) else prop.refers_to
-            assert target is not None
-            return _One(_TEXT, f"'{RECORDS[target].singular}'")
+            return _type(prop, _reach(prop, ["sourcedId"], row, name, parameters))
         case First(), []:
             parameters.uses.add(prop.entity)
             return _One(prop.field, first(prop, row))
@@ -179,7 +180,21 @@ def _hint(prop: Property) -> str:
             return f"{prop.name} is a value without parts."
 
 
-def _linked(prop: Linked, row: str, parameters: Parameters) -> _Many:
+def _type(prop: Reference | Linked, reference: _Operand) -> _Operand:
+    """What kind of record `reference` names, where it names one."""
+    target = RECORDS[prop.target if isinstance(prop, Reference) else prop.refers_to]
+    kind = f"'{target.singular}'"
+    match reference:
+        case _One():
+            return _One(_TEXT, f"CASE WHEN {reference.value} IS NOT NULL THEN {kind} END")
+        case _List():
+            held = f"cardinality({reference.value}) > 0"
+            return _List(_TEXT, f"CASE WHEN {held} THEN ARRAY[{kind}] END")
+        case _Many():
+            return replace(reference, field=_TEXT, value=kind)
+
+
+def _linked(prop: Linked, row: str, parameters: Parameters) -> _One | _Many:
     entity = RECORDS[prop.entity]
     parameters.uses.add(prop.entity)
     column = entity.by_name[prop.target].column if prop.target else "sourced_id"
@@ -189,7 +204,9 @@ def _linked(prop: Linked, row: str, parameters: Parameters) -> _Many:
     )
     if prop.own:
         rows += f' UNION ALL SELECT unnest({row}."{prop.own.column}")'
-    return _Many(_ID, "i.id", f"({rows}) i WHERE true")
+    if prop.single:
+        return _One(_ID, f"(SELECT i.id FROM ({rows}) i ORDER BY 1 LIMIT 1)")
+    return _Many(_ID, "i.id", f"({rows}) i WHERE true", listed=True)
 
 
 def _rows(
@@ -252,12 +269,16 @@ def _compare_list(operand: _List, operator: str, text: str, parameters: Paramete
 
 def _compare_many(operand: _Many, operator: str, text: str, parameters: Parameters) -> str:
     items = text.split(",") if operand.field.kind in _LISTABLE else [text]
+    if operator == "~" and operand.listed:
+        listed = ", ".join(f"{parameters.add(item)}::text" for item in items)
+        return f"EXISTS (SELECT FROM {operand.source} AND {operand.value} IN ({listed}))"
     if operator == "~":
         each = (_compare(operand.field, operand.value, "~", i, parameters) for i in items)
         return f"EXISTS (SELECT FROM {operand.source} AND ({' OR '.join(each)}))"
     if len(items) > 1 and operator in ("=", "!="):
         listed = ", ".join(f"{parameters.add(item)}::text" for item in items)
-        held = f"ARRAY(SELECT {operand.value}::text FROM {operand.source})"
+        value = f"{operand.value}::text"
+        held = f"ARRAY(SELECT {value} FROM {operand.source} AND {value} IS NOT NULL)"
         same = f"({held} @> ARRAY[{listed}] AND {held} <@ ARRAY[{listed}])"
         return same if operator == "=" else f"NOT {same}"
     plain = "=" if operator == "!=" else operator
