@@ -171,7 +171,7 @@ class CsvSource:
             details = {"value": "…", "encoding": self.encoding}
             return Issue("encoding_invalid", file=self.name, line=begin, details=details)
         if not isinstance(error, csv.Error):
-            return Issue("zip_invalid", file=self.name, line=begin, details={"value": text})
+            return Issue("zip_invalid", file=self.name, details={"value": text})
         if "unexpected end of data" in text or line > begin:
             return Issue("quote_unclosed", file=self.name, line=begin)
         if "field limit" in text:
