@@ -130,7 +130,8 @@ class _Reader:
             raise FilterError(problem, start + 1)
         self.kind = found.lastgroup
         self.value = found[self.kind]
-        self.position = found.start(self.kind) + 1
+        # A value begins with its quote, which is no part of it.
+        self.position = found.start(self.kind) + (self.kind != "value")
         self._at = found.end()
         return left
 
