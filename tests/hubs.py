@@ -74,6 +74,17 @@ def up(
     data: Path, *arguments: str, uid: int | None = None, gid: int | None = None, **environment: str
 ) -> Iterator[Up]:
     """`rosterhub up` on `data` and a free port, once it says that it is ready for all."""
+    with starting(data, *arguments, uid=uid, gid=gid, **environment) as hub:
+        until(lambda: hub.process.poll() is not None or "Ctrl-C" in hub.output, 60)
+        assert hub.process.poll() is None, hub.output
+        yield hub
+
+
+@contextmanager
+def starting(
+    data: Path, *arguments: str, uid: int | None = None, gid: int | None = None, **environment: str
+) -> Iterator[Up]:
+    """The same, from the very beginning."""
     log = data.with_name(f"{data.name}.log")
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -89,8 +100,6 @@ def up(
         )
     hub = Up(process, data, log)
     try:
-        until(lambda: process.poll() is not None or "Ctrl-C" in hub.output, 60)
-        assert process.poll() is None, hub.output
         yield hub
     finally:
         if process.poll() is None:

@@ -19,7 +19,7 @@ import pytest
 
 from rosterhub.ops.system_user import Owner, hand_over, make_reachable
 from rosterhub.store.connect import connect
-from tests.hubs import ROSTERHUB, Up, family, gone, plain_environment, up
+from tests.hubs import ROSTERHUB, Up, family, gone, plain_environment, starting, up
 from tests.serving import until
 
 
@@ -133,6 +133,17 @@ def test_a_signal_stops_everything_and_the_data_stays(data: Path, number: signal
         assert running.stop(number) == 0
         assert gone(processes)
         assert running.output.rstrip().endswith("RosterHub is stopped. The data is kept.")
+
+
+def test_a_start_can_be_broken_off() -> None:
+    with folder() as home, starting(home / "data") as hub:
+        until(lambda: (home / "data" / "postgres.new").exists())
+        processes = family(hub.process.pid)
+        assert hub.stop() == 0
+        until(lambda: gone(processes))
+        assert hub.output.endswith("RosterHub is stopped. The data is kept.\n")
+        with up(home / "data") as again:
+            assert again.healthy()
 
 
 def test_servers_of_a_hub_that_was_killed_are_taken_over(data: Path) -> None:

@@ -5,6 +5,7 @@ Binds to what it is told and stops in good order on SIGTERM; knows nothing of ot
 
 import contextlib
 import math
+import multiprocessing
 import os
 import signal
 import tempfile
@@ -15,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from rosterhub import logging
+from rosterhub.lifeline import die_with_parent
 from rosterhub.settings import Settings, settings
 
 _NUMBERS = "PROMETHEUS_MULTIPROC_DIR"
@@ -49,6 +51,9 @@ def make_app() -> FastAPI:
     """The app of one process, whose logs go where they should."""
     from rosterhub.api.app import create_app  # not in the process that only watches the others
 
+    if multiprocessing.parent_process():
+        # Left alone it would keep the port from those who come after.
+        die_with_parent()
     config = settings()
     logging.configure(config)
     return create_app(config)

@@ -1,7 +1,6 @@
 """Keeps processes running: starts them, starts again what dies, stops all of them at the end."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -12,10 +11,10 @@ from pathlib import Path
 
 import structlog
 
+from rosterhub.lifeline import die_with_parent
 from rosterhub.ops.embedded import Server, running, server_environment, wait_ready
 
 _log = structlog.get_logger("rosterhub.up")
-_PR_SET_PDEATHSIG = 1
 _STOP_SECONDS = 40.0
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds before a process is started again, growing while it keeps dying."""
@@ -64,7 +63,7 @@ class Child:
                 self.command,
                 env=os.environ | self.environment,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
 
     def ask_to_stop(self) -> None:
@@ -197,8 +196,3 @@ def _run_server(server: Server) -> subprocess.Popen[bytes]:
             group=server.owner.gid,
             extra_groups=server.owner.groups,
         )
-
-
-def _die_with_parent() -> None:
-    """In the child: have the kernel end it when we are gone, however that came about."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
