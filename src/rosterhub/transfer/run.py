@@ -19,7 +19,7 @@ from rosterhub.model.entities import ENTITIES
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
 from rosterhub.transfer import records
-from rosterhub.transfer.apply import apply
+from rosterhub.transfer.apply import analyze, apply
 from rosterhub.transfer.check import check
 from rosterhub.transfer.compare import Plan, Records, compare
 from rosterhub.transfer.derive import roles_of_11, touched_users, warn_of_stragglers
@@ -141,6 +141,7 @@ class _Run:
         else:
             with self._step("applying"):
                 self._apply(plans, touched)
+            analyze(self.connection, plans)
         records.discard(self.connection, self.job.id)
         _log.info(f"CSV import completed: {self.total} records processed", import_id=self.job.id)
 
