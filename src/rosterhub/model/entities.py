@@ -7,6 +7,7 @@ from `ENTITIES`. A new field is one row here and a migration. Nothing here reads
 import re
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from types import MappingProxyType
 
 from rosterhub.model.profiles import (
@@ -204,6 +205,7 @@ class Entity:
         return [name for name in named if name]
 
 
+@cache
 def snake_case(name: str) -> str:
     """`academicSessions` -> `academic_sessions`; dots become underscores."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).replace(".", "_").lower()
