@@ -7,6 +7,7 @@ records, so that no unique index is ever in the way. The caller owns the transac
 from collections.abc import Callable
 
 from rosterhub.store.connect import compiled
+from rosterhub.store.times import MOVED_ON
 from rosterhub.transfer import convert
 from rosterhub.transfer.compare import CREATE, DELETE, OWN, UPDATE, Plan, Records
 from rosterhub.transfer.stage import Connection
@@ -113,7 +114,7 @@ def _rows(plan: Plan) -> str:
 def _delete_gone(plan: Plan) -> str:
     return (
         f"UPDATE {plan.file.entity.table} t"
-        f" SET status = 'tobedeleted', date_last_modified = {convert.MOVED_ON}"
+        f" SET status = 'tobedeleted', date_last_modified = {MOVED_ON}"
         f" FROM {plan.gone.table} g WHERE {_LISTED} AND t.source_system = %(source)s"
     )
 
@@ -178,7 +179,7 @@ def _insert(plan: Plan) -> str:
 def _refresh_user(touched: Records) -> str:
     """A user carries its roles and profiles: where they changed, the user changed too."""
     return (
-        f"UPDATE users t SET date_last_modified = {convert.MOVED_ON},"
+        f"UPDATE users t SET date_last_modified = {MOVED_ON},"
         f" org_sourced_ids = {_ORGS_OF_USER.format(user='t.sourced_id')} FROM {touched.table} g"
         f" WHERE {_LISTED} AND t.status <> 'tobedeleted'"
     )

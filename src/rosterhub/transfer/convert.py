@@ -1,6 +1,7 @@
 """From a staged cell (text, alias `s`) to the value its SQL column holds (alias `t`)."""
 
 from rosterhub.model.entities import Kind
+from rosterhub.store.times import MOVED_ON
 from rosterhub.transfer.columns import StagedColumn
 from rosterhub.transfer.stage import StagedFile
 
@@ -27,11 +28,6 @@ def value(column: StagedColumn) -> str:
 def status(file: StagedFile) -> str:
     """SQL for the status a row asks for: blank means active."""
     return "coalesce(s.status, 'active')" if file.has("status") else "'active'"
-
-
-MOVED_ON = "greatest(now(), t.date_last_modified + interval '1 millisecond')"
-"""SQL for the time of a change of ours: a record's time never stands still or goes back, so that
-whoever asks for what changed since the time they saw last is told of every change."""
 
 
 def date_of_new(file: StagedFile) -> str:
