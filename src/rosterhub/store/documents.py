@@ -112,9 +112,12 @@ def _linked(prop: Linked, row: str, version: Version) -> str:
     entity = RECORDS[prop.entity]
     column = entity.by_name[prop.target].column if prop.target else "sourced_id"
     via = entity.by_name[prop.via].column
+    live = "l.status = 'active'"
+    if prop.single:
+        # Like a part of the record: deleted along with it, and shown with it.
+        live = f"({live} OR {row}.status = 'tobedeleted')"
     rows = (
-        f"SELECT l.{column} AS id FROM {entity.table} l"
-        f" WHERE l.{via} = {row}.sourced_id AND l.status = 'active'"
+        f"SELECT l.{column} AS id FROM {entity.table} l WHERE l.{via} = {row}.sourced_id AND {live}"
     )
     if prop.own:
         rows += f' UNION SELECT unnest({row}."{prop.own.column}")'

@@ -4,7 +4,7 @@ A set is one statement a table, whatever its size; who calls owns the transactio
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import psycopg
@@ -13,7 +13,17 @@ from psycopg.types.json import Jsonb
 
 from rosterhub.model.bodies import Record
 from rosterhub.model.entities import RECORDS
+from rosterhub.model.objects import (
+    Linked,
+    Pairs,
+    Reference,
+    Rows,
+    Scalar,
+    Version,
+    properties,
+)
 from rosterhub.store.connect import compiled
+from rosterhub.store.times import MOVED_ON
 
 Connection = psycopg.AsyncConnection[TupleRow]
 
@@ -64,14 +74,25 @@ async def unknown(connection: Connection, records: Sequence[Record]) -> tuple[st
     return None
 
 
-async def put(connection: Connection, records: Sequence[Record]) -> int:
-    """Write `records`, all of one entity, in place of those held; how many are new."""
+async def put(connection: Connection, records: Sequence[Record], version: Version = "1.2") -> int:
+    """Write `records`, all of one entity, in place of those held; how many are new.
+
+    What `version` does not know of them stays: its client cannot have meant to take it away.
+    """
     entity = records[0].entity
-    created = await _upsert(connection, entity, [_row(one) for one in records])
+    kept = _columns(entity, "1.2") - _columns(entity, version)
+    created = await _upsert(connection, entity, [_row(one) for one in records], kept)
     ids = [one.sourced_id for one in records]
     changed = {entity}
+    known = {p.entity for p in properties(entity, version) if isinstance(p, Linked | Rows)}
     for part, via in _parts(entity):
-        rows = [row for one in records for row in one.parts.get(part, ())]
+        if part not in known:
+            continue
+        rows = [
+            {**row, "status": one.values["status"]}
+            for one in records
+            for row in one.parts.get(part, ())
+        ]
         table = RECORDS[part].table
         gone = await connection.execute(
             compiled(f"DELETE FROM {table} WHERE {via} = ANY(%s)"), [ids]
@@ -86,17 +107,35 @@ async def put(connection: Connection, records: Sequence[Record]) -> int:
 
 async def delete(connection: Connection, entity: str, sourced_id: str) -> bool:
     """Mark a record as tobedeleted; False when there is none."""
-    cursor = await connection.execute(
-        compiled(
-            f"UPDATE {RECORDS[entity].table} SET status = 'tobedeleted',"
-            " date_last_modified = CASE status WHEN 'tobedeleted' THEN date_last_modified"
-            " ELSE now() END WHERE sourced_id = %s"
-        ),
-        [sourced_id],
+    found = await connection.execute(
+        compiled(f"SELECT FROM {RECORDS[entity].table} WHERE sourced_id = %s"), [sourced_id]
     )
-    if cursor.rowcount:
-        await _renew(connection, {entity})
-    return bool(cursor.rowcount)
+    if not found.rowcount:
+        return False
+    changed: set[str] = set()
+    for name, column in [(entity, "sourced_id"), *_parts(entity)]:
+        deleted = await connection.execute(
+            compiled(
+                f"UPDATE {RECORDS[name].table} t SET status = 'tobedeleted',"
+                f" date_last_modified = {MOVED_ON}"
+                f" WHERE {column} = %s AND status <> 'tobedeleted'"
+            ),
+            [sourced_id],
+        )
+        if deleted.rowcount:
+            changed.add(name)
+    if changed:
+        await _renew(connection, changed)
+    return True
+
+
+def _columns(entity: str, version: Version) -> set[str]:
+    """The columns that the object of `entity` itself is made of."""
+    return {
+        p.field.column
+        for p in properties(entity, version)
+        if isinstance(p, Scalar | Reference | Pairs)
+    }
 
 
 def _row(one: Record) -> dict[str, Any]:
@@ -112,8 +151,12 @@ def _parts(entity: str) -> list[tuple[str, str]]:
     ]
 
 
-async def _upsert(connection: Connection, entity: str, rows: list[dict[str, Any]]) -> int:
-    """Insert or replace whole rows; how many are new. A column that a row leaves out is NULL."""
+async def _upsert(
+    connection: Connection, entity: str, rows: list[dict[str, Any]], kept: Collection[str] = ()
+) -> int:
+    """Insert or replace whole rows; how many are new. A column that a row leaves out is NULL, but
+    of those `kept` what is held stays.
+    """
     table = RECORDS[entity].table
     types = {f.column: f.sql_type for f in RECORDS[entity].stored_fields}
     types |= {"sourced_id": "text", "status": "text", "metadata": "jsonb"}
@@ -122,12 +165,15 @@ async def _upsert(connection: Connection, entity: str, rows: list[dict[str, Any]
     values["status"] = "coalesce(r.status, 'active')"
     values |= {"date_last_modified": "now()", "source_system": "%(source)s"}
     columns = ", ".join(f'"{name}"' for name in values)
-    sets = ", ".join(f'"{name}" = excluded."{name}"' for name in values if name != "sourced_id")
+    after = {name: f'excluded."{name}"' for name in values if name != "sourced_id"}
+    after |= {name: f'coalesce(t."{name}", excluded."{name}")' for name in kept}
+    after["date_last_modified"] = MOVED_ON
+    sets = ", ".join(f'"{name}" = {value}' for name, value in after.items())
     definition = ", ".join(f'"{name}" {kind}' for name, kind in types.items())
     cursor = await connection.execute(
         compiled(
             "WITH written AS ("
-            f"INSERT INTO {table} ({columns}) SELECT {', '.join(values.values())}"
+            f"INSERT INTO {table} AS t ({columns}) SELECT {', '.join(values.values())}"
             f" FROM jsonb_to_recordset(%(rows)s) AS r({definition})"
             f" ON CONFLICT (sourced_id) DO UPDATE SET {sets} RETURNING xmax = 0 AS created"
             ") SELECT count(*) FILTER (WHERE created) FROM written"
@@ -140,8 +186,11 @@ async def _upsert(connection: Connection, entity: str, rows: list[dict[str, Any]
 
 
 async def _renew(connection: Connection, entities: set[str]) -> None:
-    """New versions for what changed, so that no count or answer of before is used again."""
+    """New versions for what changed, so that no count or answer of before is used again; in the
+    order of an import, so that two never wait for each other.
+    """
     await connection.execute(
-        "UPDATE data_versions SET version = gen_random_uuid() WHERE entity = ANY(%s)",
+        "UPDATE data_versions SET version = gen_random_uuid() WHERE entity IN"
+        " (SELECT entity FROM data_versions WHERE entity = ANY(%s) ORDER BY entity FOR UPDATE)",
         [sorted(entities)],
     )
