@@ -3,6 +3,8 @@
 Whatever goes wrong is rendered here, so that no stack trace, SQL or path of ours ever leaves.
 """
 
+import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -16,12 +18,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
+from rosterhub.model.services import V1P1
 from rosterhub.transfer.options import OptionError
 
-V1P1 = "/ims/oneroster/v1p1/"
-"""Paths below this get the error body of OneRoster 1.1."""
+_LINGER_SECONDS = 5.0
+_LINGER_BYTES = 64 * 1024 * 1024
 
 _log = structlog.get_logger("rosterhub.api")
 
@@ -71,7 +74,7 @@ def unknown_object(collection: str, sourced_id: str) -> ApiError:
 
 def body(path: str, minor: str, description: str) -> dict[str, Any]:
     """The error body that the version of OneRoster served at `path` wants."""
-    if path.startswith(V1P1):
+    if path == V1P1 or path.startswith(f"{V1P1}/"):
         info = {
             "imsx_codeMajor": "failure",
             "imsx_severity": "error",
@@ -94,10 +97,32 @@ def body(path: str, minor: str, description: str) -> dict[str, Any]:
 def response(scope: Scope, error: ApiError) -> Response:
     """`error` as the answer to the request of `scope`."""
     text = json.dumps(body(scope["path"], error.minor, error.description), ensure_ascii=False)
-    return Response(text.encode("utf-8", "replace"), error.status, error.headers, _JSON)
+    kind = _Parting if error.status == 413 else Response
+    return kind(text.encode("utf-8", "replace"), error.status, error.headers, _JSON)
 
 
 _JSON = "application/json"
+
+
+class _Parting(Response):
+    """The last answer of a connection, to a request whose body has not arrived.
+
+    A client that still sends when the connection closes may never see the answer, so what follows
+    is taken for a while, and thrown away.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [*self.raw_headers, (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                taken, more = 0, True
+                while more and taken < _LINGER_BYTES:
+                    message = await receive()
+                    more = message.get("more_body", False)
+                    taken += len(message.get("body", b""))
+        await send({"type": "http.response.body"})
 
 
 def unexpected(scope: Scope) -> Response:

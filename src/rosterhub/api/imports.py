@@ -155,7 +155,6 @@ def _too_large(limit: int) -> ApiError:
         413,
         "invaliddata",
         f"The file is larger than {limit:,} bytes (CSV_UPLOAD_MAX_SIZE). Send it in parts.",
-        {"Connection": "close"},
     )
 
 

@@ -78,7 +78,7 @@ def record(entity: str, body: object, version: Version = "1.2", path: str = "") 
     for name in given:
         if name not in known:
             raise BodyError(_at(path, name), f"is not known; known are {', '.join(known)}.")
-    sourced_id = _guid(given.get("sourcedId"), _at(path, "sourcedId"))
+    sourced_id = guid(given.get("sourcedId"), _at(path, "sourcedId"))
     made = Record(entity, sourced_id, {"status": "active"})
     for prop in known.values():
         value = given.get(prop.name)
@@ -204,9 +204,14 @@ def _text(value: object, here: str) -> str:
     return value
 
 
-def _guid(value: object, here: str) -> str:
+def guid(value: object, here: str) -> str:
+    """A sourcedId, which stands at `here`.
+
+    Raises:
+        BodyError: it is none.
+    """
     if not isinstance(value, str) or not _GUID.fullmatch(value):
-        raise BodyError(here, "is 1 to 255 of the characters 0-9 A-Z a-z . / @ _ -")
+        raise BodyError(here, "is 1 to 255 of the characters 0-9 A-Z a-z . / @ _ and -.")
     return value
 
 
@@ -261,7 +266,7 @@ def _places(value: float | int) -> int:
 
 
 _READ: dict[Kind, Callable[[object, str], Any]] = {
-    Kind.GUID: _guid,
+    Kind.GUID: guid,
     Kind.DATE: _matching(values.DATE, "a date such as 2026-04-01"),
     Kind.DATETIME: _instant,
     Kind.YEAR: _matching(values.YEAR, "a year of four digits"),
@@ -277,7 +282,7 @@ def _reference(target: str, value: object, here: str) -> str:
     kind = RECORDS[target].singular
     if given.get("type") not in (None, kind):
         raise BodyError(_at(here, "type"), f"is {kind}.")
-    return _guid(given.get("sourcedId"), _at(here, "sourcedId"))
+    return guid(given.get("sourcedId"), _at(here, "sourcedId"))
 
 
 def _pairs(known: Field, value: object, here: str) -> list[str]:
