@@ -83,10 +83,9 @@ def links(read: Read, url: str, records: int, total: int, more: bool, keys: tupl
     backward = query.cursor is not None and query.cursor.backward
     if more or backward:
         add("next", query.offset + records, _key(keys[1]))
-    if query.offset > 0:
-        before = max(query.offset - query.limit, 0)
-        # The page before the first full one begins at the beginning, whole.
-        add("prev", before, _key(keys[0], backward=True) if before else None)
+    # On the way back `more` is what lies before; an import may have made that more than we came by.
+    if more if backward else query.offset > 0:
+        add("prev", max(query.offset - query.limit, 0), _key(keys[0], backward=True))
     add("first", 0)
     add("last", max((total - 1) // query.limit * query.limit, 0))
     return ", ".join(found)
