@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rosterhub.model import values
 from rosterhub.model.entities import RECORDS
 from rosterhub.model.filters import Node
 from rosterhub.model.objects import (
@@ -101,7 +102,8 @@ def cursor(text: str, sort: str) -> Cursor:
         BadCursor: it is none, or one of another order.
     """
     found = re.fullmatch(CURSOR, text)
-    if not found or sort not in _KEYED or bool(found[2]) is (sort == "sourcedId"):
+    fits = found and sort in _KEYED and bool(found[2]) is not (sort == "sourcedId")
+    if not found or not fits or (found[2] and not re.match(values.DATETIME, found[2])):
         raise BadCursor("The cursor does not fit; begin again without it.")
     return Cursor(found[3], found[2] or "", found[1] == "before")
 
