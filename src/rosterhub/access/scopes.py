@@ -60,6 +60,26 @@ ADMIN = "admin"
 
 ALL = READ | WRITE | {IMPORT, EXPORT, ADMIN}
 
+MEANING = {
+    "roster-core.readonly": "Read sessions, orgs, courses, classes, users, enrollments.",
+    "roster.readonly": "The same, and the nested paths.",
+    "roster-demographics.readonly": "Read demographics.",
+    "gradebook-core.readonly": "Read categories, line items, results, score scales.",
+    "gradebook.readonly": "The same, and the nested paths.",
+    "gradebook.createput": "Put categories, line items, results, score scales.",
+    "gradebook.createpost": "Post sets of line items and results.",
+    "gradebook.delete": "Delete categories, line items, results, score scales.",
+    "assessment.readonly": "Read assessment line items and results.",
+    "assessment.createput": "Put assessment line items and results.",
+    "assessment.delete": "Delete assessment line items and results.",
+    "resource-core.readonly": "Read resources.",
+    "resource.readonly": "The same, and the nested paths.",
+    IMPORT: "Send rosters in, and follow and decide those imports.",
+    EXPORT: "Take whole rosters out as CSV.",
+    ADMIN: "Manage the hub itself.",
+}
+"""What each scope lets its holder do, for people."""
+
 DEFAULT = READ | {IMPORT, EXPORT}
 """What a key without scopes may do, so that a key made by the manual's plain INSERT works."""
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from rosterhub.api import openapi_transfers as parts
 from rosterhub.api.errors import ApiError
 from rosterhub.api.hub import authenticate, hub
 from rosterhub.model.entities import ENTITIES
@@ -18,7 +19,12 @@ from rosterhub.transfer import export
 router = APIRouter(prefix="/api/v1.2/csv/export", tags=["exports"])
 
 
-@router.get("", summary="Export the whole roster (zip)")
+@router.get(
+    "",
+    summary="Export the whole roster (zip)",
+    response_class=StreamingResponse,
+    openapi_extra=parts.EXPORT_PACKAGE,
+)
 async def export_package(request: Request) -> Response:
     """The roster as a OneRoster zip with its manifest, in the profile `profile`."""
     await authenticate(request, "export")
@@ -31,8 +37,13 @@ async def export_package(request: Request) -> Response:
     )
 
 
-@router.get("/{entity}", summary="Export one CSV file")
-async def export_file(request: Request, entity: str) -> Response:
+@router.get(
+    "/{entity}",
+    summary="Export one CSV file",
+    response_class=StreamingResponse,
+    openapi_extra=parts.EXPORT_FILE,
+)
+async def export_file(request: Request, entity: parts.FileName) -> Response:
     """The active records of one entity as CSV, in the profile `profile`."""
     await authenticate(request, "export")
     if entity not in ENTITIES:

@@ -3,20 +3,49 @@
 """
 
 import asyncio
+from typing import Any, get_args
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 
 from rosterhub.api import metrics
 from rosterhub.api.checks import State
 from rosterhub.api.hub import hub
 
+_STATE: dict[str, Any] = {
+    "type": "object",
+    "required": ["status", "info"],
+    "properties": {
+        "status": {"type": "string", "enum": ["ok", "error"]},
+        "info": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "required": ["status"],
+                "properties": {"status": {"type": "string", "enum": list(get_args(State))}},
+            },
+        },
+    },
+}
+
+
+def _described(*statuses: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": _STATE}}
+    text = {"200": "All is well.", "503": "A part that is needed is down."}
+    return {"responses": {s: {"description": text[s], "content": content} for s in statuses}}
+
+
 router = APIRouter(tags=["health"])
-router.add_api_route("/metrics", metrics.metrics, summary="Numbers for Prometheus")
+router.add_api_route(
+    "/metrics",
+    metrics.metrics,
+    summary="Numbers for Prometheus",
+    response_class=PlainTextResponse,
+)
 
 
-@router.get("/health", summary="The state of each part")
+@router.get("/health", summary="The state of each part", openapi_extra=_described("200", "503"))
 async def health(request: Request) -> JSONResponse:
     """200 when all parts are up, 503 with the part that is down; a part not configured is off."""
     checks = hub(request).checks
@@ -24,13 +53,13 @@ async def health(request: Request) -> JSONResponse:
     return _answer({"database": database, "redis": redis})
 
 
-@router.get("/health/live", summary="The process runs")
+@router.get("/health/live", summary="The process runs", openapi_extra=_described("200"))
 async def live(request: Request) -> JSONResponse:
     """200 as long as the process answers at all."""
     return _answer({})
 
 
-@router.get("/health/ready", summary="Reads can be served")
+@router.get("/health/ready", summary="Reads can be served", openapi_extra=_described("200", "503"))
 async def ready(request: Request) -> JSONResponse:
     """200 as long as reads can be served; neither Redis nor the primary is needed for that."""
     return _answer({"database": await hub(request).checks.reads()})

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Message
 
+from rosterhub.api import openapi_transfers as parts
 from rosterhub.api.errors import ApiError
 from rosterhub.api.hub import Hub, authenticate, hub
 from rosterhub.jobs.submit import submit_async
@@ -30,14 +31,18 @@ _FORM_OVERHEAD = 64 * 1024
 """What a multipart body may hold besides the file."""
 
 
-@router.post("", status_code=202, summary="Import a package (zip)")
+@router.post(
+    "", status_code=202, summary="Import a package (zip)", openapi_extra=parts.IMPORT_PACKAGE
+)
 async def import_package(request: Request) -> Response:
     """Take a OneRoster zip as the multipart field `file`; 202 with the job."""
     return await _take(request, None)
 
 
-@router.post("/{entity}", status_code=202, summary="Import one CSV file")
-async def import_file(request: Request, entity: str) -> Response:
+@router.post(
+    "/{entity}", status_code=202, summary="Import one CSV file", openapi_extra=parts.IMPORT_FILE
+)
+async def import_file(request: Request, entity: parts.FileName) -> Response:
     """Take one CSV file as the multipart field `file`; 202 with the job."""
     if entity not in ENTITIES:
         known = ", ".join(ENTITIES)
@@ -47,14 +52,14 @@ async def import_file(request: Request, entity: str) -> Response:
     return await _take(request, entity)
 
 
-@router.get("/jobs", summary="The imports, newest first")
-async def list_jobs(request: Request, limit: int = 100, offset: int = 0) -> Response:
+@router.get("/jobs", summary="The imports, newest first", openapi_extra=parts.LIST_JOBS)
+async def list_jobs(
+    request: Request, limit: parts.Limit = 100, offset: parts.Offset = 0
+) -> Response:
     """The job documents without their errors; `limit` (1 to 1,000) and `offset` page."""
     await authenticate(request, "import")
     with _options():
         options.refuse_unknown(request.query_params.keys(), ("limit", "offset"))
-    if not 1 <= limit <= 1_000 or offset < 0:
-        raise ApiError(400, "invaliddata", "limit is 1 to 1,000, offset 0 or more.")
     async with hub(request).pools.write.connection() as connection:
         cursor = await connection.execute(
             compiled(f"{records.ROW} ORDER BY id DESC LIMIT %s OFFSET %s"), [limit, offset]
@@ -64,8 +69,8 @@ async def list_jobs(request: Request, limit: int = 100, offset: int = 0) -> Resp
     return JSONResponse({"jobs": [records.document(row, (), (), language) for row in rows]})
 
 
-@router.get("/jobs/{job_id}", summary="One import")
-async def show_job(request: Request, job_id: str) -> Response:
+@router.get("/jobs/{job_id}", summary="One import", openapi_extra=parts.SHOW_JOB)
+async def show_job(request: Request, job_id: parts.JobId) -> Response:
     """The job document with its first 1,000 errors and warnings."""
     await authenticate(request, "import")
     async with hub(request).pools.write.connection() as connection:
@@ -80,8 +85,13 @@ async def show_job(request: Request, job_id: str) -> Response:
     return JSONResponse({"job": document})
 
 
-@router.get("/jobs/{job_id}/errors.csv", summary="Every error and warning of an import")
-async def errors_csv(request: Request, job_id: str) -> Response:
+@router.get(
+    "/jobs/{job_id}/errors.csv",
+    summary="Every error and warning of an import",
+    response_class=StreamingResponse,
+    openapi_extra=parts.ERRORS_CSV,
+)
+async def errors_csv(request: Request, job_id: parts.JobId) -> Response:
     """All issues as CSV for a spreadsheet: errors first."""
     await authenticate(request, "import")
     at = hub(request)

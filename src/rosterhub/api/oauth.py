@@ -28,7 +28,8 @@ _AWAY = "The server cannot reach its database just now. Try again in a few secon
 
 _log = structlog.get_logger("rosterhub.api")
 
-_FORM_SCHEMA: dict[str, Any] = {
+_TEXT: dict[str, Any] = {"type": "string"}
+_FORM: dict[str, Any] = {
     "type": "object",
     "required": ["grant_type"],
     "properties": {
@@ -38,6 +39,39 @@ _FORM_SCHEMA: dict[str, Any] = {
         "client_secret": {"type": "string", "description": "Unless sent by HTTP Basic."},
     },
 }
+SCHEMAS: dict[str, Any] = {
+    "Token": {
+        "type": "object",
+        "required": ["access_token", "token_type", "expires_in", "scope"],
+        "properties": {
+            "access_token": _TEXT,
+            "token_type": {"type": "string", "enum": ["Bearer"]},
+            "expires_in": {"type": "integer", "description": "Seconds."},
+            "scope": {"type": "string", "description": "What was granted."},
+        },
+    },
+    "TokenError": {
+        "type": "object",
+        "required": ["error", "error_description"],
+        "properties": {"error": _TEXT, "error_description": _TEXT},
+    },
+}
+"""What it answers (RFC 6749, 5.1 and 5.2)."""
+
+
+def _described(schema: str, text: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": text, "content": content}
+
+
+_RESPONSES = {
+    "200": _described("Token", "A Bearer token."),
+    "400": _described("TokenError", "What is asked for is wrong, or more than the client may."),
+    "401": _described("TokenError", "No such client, it is disabled, or its secret is wrong."),
+    "413": _described("TokenError", "The body is too large."),
+    "429": _described("TokenError", "Too many wrong secrets; try again after `Retry-After`."),
+    "503": _described("TokenError", "Busy; try again after `Retry-After`."),
+}
 
 router = APIRouter(tags=["oauth"])
 
@@ -46,7 +80,9 @@ router = APIRouter(tags=["oauth"])
     PATH,
     summary="An access token for an OAuth client",
     openapi_extra={
-        "requestBody": {"required": True, "content": {FORM: {"schema": _FORM_SCHEMA}}},
+        "security": [{"Client": []}, {}],
+        "requestBody": {"required": True, "content": {FORM: {"schema": _FORM}}},
+        "responses": _RESPONSES,
     },
 )
 async def token(request: Request) -> JSONResponse:

@@ -10,7 +10,8 @@ from rosterhub.transfer.reader import ENCODINGS
 from rosterhub.transfer.records import Request
 
 MODES = ("merge", "bulk", "delta")
-_SOURCE = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
+SOURCE = "[0-9A-Za-z][0-9A-Za-z._-]{0,63}"
+"""How a sending system may be called, as a regular expression."""
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 NAMES = ("mode", "source", "encoding", "dryRun")
 
@@ -41,7 +42,7 @@ def request(
     if mode is not None and entity is None:
         raise OptionError("A package's manifest states the mode of each file; leave mode out.")
     source = given.get("source", "default")
-    if not _SOURCE.fullmatch(source):
+    if not re.fullmatch(SOURCE, source):
         raise OptionError("source is 1 to 64 of 0-9 A-Z a-z . _ - and begins with one of 0-9 A-z.")
     encoding = given.get("encoding")
     if encoding is not None and encoding.lower() not in ENCODINGS:

@@ -1,0 +1,155 @@
+"""What the OpenAPI document says of imports and exports beyond their paths (docs/imports.md).
+
+Their handlers read requests themselves, so FastAPI cannot know it; each part is the `openapi_extra`
+of one of them. Nothing here runs.
+"""
+
+from typing import Annotated, Any, get_args
+
+from fastapi import Path, Query
+
+from rosterhub.model.entities import ENTITIES
+from rosterhub.model.profiles import DEFAULT_PROFILE, PROFILES
+from rosterhub.transfer import options
+from rosterhub.transfer.reader import ENCODINGS
+from rosterhub.transfer.records import State
+
+FileName = Annotated[str, Path(json_schema_extra={"enum": list(ENTITIES)})]
+"""The base name of a OneRoster file, in a path."""
+
+JobId = Annotated[str, Path(json_schema_extra={"pattern": "^[0-9]{1,9}$"})]
+"""The number of an import, in a path."""
+
+Limit = Annotated[int, Query(ge=1, le=1_000)]
+Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_MAYBE: dict[str, Any] = {"type": ["string", "null"]}
+_TIME: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
+_COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
+
+_SWITCH: dict[str, Any] = {"type": "string", "enum": ["true", "false"], "default": "false"}
+_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "source": (
+        "The sending system: its bulk files decide about what it sent.",
+        {"type": "string", "pattern": f"^{options.SOURCE}$", "default": "default"},
+    ),
+    "encoding": ("The encoding, when it is not UTF-8.", {"type": "string", "enum": [*ENCODINGS]}),
+    "dryRun": ("Compare and count, and change nothing.", _SWITCH),
+}
+_MODE = (
+    "What the file means for records that it does not hold; a package's manifest says it.",
+    {"type": "string", "enum": list(options.MODES), "default": "merge"},
+)
+
+
+def _closed(**members: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": members,
+        "required": list(members),
+        "additionalProperties": False,
+    }
+
+
+_ISSUE = _closed(
+    file=_MAYBE, line={"type": ["integer", "null"]}, column=_MAYBE, code=_TEXT, message=_TEXT
+)
+_ISSUES: dict[str, Any] = {"type": "array", "items": _ISSUE}
+
+SCHEMAS: dict[str, Any] = {
+    "Accepted": _closed(
+        jobId=_TEXT, status={"type": "string", "enum": ["queued"]}, statusUrl=_TEXT
+    ),
+    "Job": _closed(
+        jobId=_TEXT,
+        state={"type": "string", "enum": list(get_args(State))},
+        source=_TEXT,
+        fileName=_TEXT,
+        entity=_MAYBE,
+        mode=_MAYBE,
+        dryRun={"type": "boolean"},
+        files={"type": "array", "items": {"type": "object"}},
+        progress={"type": "number", "minimum": 0, "maximum": 100},
+        counts=_closed(
+            **dict.fromkeys(
+                ("total", "created", "updated", "unchanged", "deleted", "failed"), _COUNT
+            )
+        ),
+        timings={"type": "object", "additionalProperties": {"type": "number"}},
+        reason=_MAYBE,
+        reasonCode=_MAYBE,
+        createdAt=_TIME,
+        startedAt=_TIME,
+        finishedAt=_TIME,
+        errors=_ISSUES,
+        warnings=_ISSUES,
+    ),
+}
+"""The objects of imports."""
+
+
+def _named(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _secured(scope: str) -> dict[str, Any]:
+    return {"security": [{"OAuth2": [scope]}, {"ApiKey": []}]}
+
+
+def _upload(given: dict[str, tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    parts = {name: {**schema, "description": text} for name, (text, schema) in given.items()}
+    form = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": {"type": "string", "format": "binary"}, **parts},
+    }
+    return {
+        **_secured("import"),
+        "parameters": _query(given),
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
+        "responses": {
+            "202": {
+                "description": "Taken; follow the job at statusUrl.",
+                "content": {"application/json": {"schema": _named("Accepted")}},
+            }
+        },
+    }
+
+
+def _query(given: dict[str, tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "query", "description": text, "schema": schema}
+        for name, (text, schema) in given.items()
+    ]
+
+
+def _answer(content_type: str, schema: dict[str, Any], scope: str) -> dict[str, Any]:
+    content = {content_type: {"schema": schema}}
+    return {
+        **_secured(scope),
+        "responses": {"200": {"description": "Here it is.", "content": content}},
+    }
+
+
+def _download(content_type: str) -> dict[str, Any]:
+    given: dict[str, tuple[str, dict[str, Any]]] = {
+        "profile": (
+            "The CSV profile to write.",
+            {"type": "string", "enum": list(PROFILES), "default": DEFAULT_PROFILE},
+        ),
+        "bom": ("Begin with a BOM, for Excel.", _SWITCH),
+    }
+    file = {"type": "string", "format": "binary"}
+    return {**_answer(content_type, file, "export"), "parameters": _query(given)}
+
+
+IMPORT_PACKAGE = _upload(_OPTIONS)
+IMPORT_FILE = _upload({"mode": _MODE, **_OPTIONS})
+LIST_JOBS = _answer(
+    "application/json", _closed(jobs={"type": "array", "items": _named("Job")}), "import"
+)
+SHOW_JOB = _answer("application/json", _closed(job=_named("Job")), "import")
+ERRORS_CSV = _answer("text/csv", {"type": "string"}, "import")
+EXPORT_PACKAGE = _download("application/zip")
+EXPORT_FILE = _download("text/csv")
