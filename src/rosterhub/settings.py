@@ -1,4 +1,4 @@
-"""Every setting, read from the environment (docs/settings.md); nothing else reads it."""
+"""Every setting, read from the environment and a file it may name (docs/settings.md)."""
 
 import json
 import os
@@ -11,6 +11,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 CONNECTION_FILE = "connection.json"
 """In ROSTERHUB_DATA: how to reach the embedded servers, for whoever may read the folder."""
+
+ENV_FILE = "ROSTERHUB_ENV_FILE"
+"""Names a file of `NAME=value` lines that is read at every start, after the environment: a container
+that is restarted has the environment it was made with, whatever its `.env` says by now."""
 
 NO_DATABASE = (
     "DATABASE_URL is not set. Set it to a PostgreSQL URL "
@@ -110,7 +114,7 @@ def settings() -> Settings:
         SettingsError: a variable of the environment has a value that its setting does not take.
     """
     try:
-        found = Settings()  # type: ignore[call-arg]
+        found = Settings(_env_file=os.environ.get(ENV_FILE) or None)  # type: ignore[call-arg]
     except ValidationError as error:
         # Without the value: it may be a password that landed in the wrong variable.
         wrong = [f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors() if e["loc"]]
