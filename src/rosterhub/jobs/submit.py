@@ -2,11 +2,13 @@
 is never the one without the other.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import procrastinate
 import psycopg
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import JobDeferrer
 from psycopg.rows import TupleRow
 
@@ -24,7 +26,8 @@ def submit(connection: Connection, request: records.Request, upload: BinaryIO) -
     with connection.transaction():
         import_id = records.create(connection, request, _chunks(upload))
         connection.execute(_WHERE_JOBS_ARE)
-        _deferrer(import_id, request.source, connection).defer(import_id=import_id)
+        with _in_the_words_of_psycopg():
+            _deferrer(import_id, request.source, connection).defer(import_id=import_id)
     return import_id
 
 
@@ -52,8 +55,18 @@ async def submit_async(
                 size, number = size + len(chunk), number + 1
         await connection.execute(records.SET_SIZE, (size, import_id))
         await connection.execute(_WHERE_JOBS_ARE)
-        await _deferrer(import_id, request.source, connection).defer_async(import_id=import_id)
+        with _in_the_words_of_psycopg():
+            await _deferrer(import_id, request.source, connection).defer_async(import_id=import_id)
     return import_id
+
+
+@contextmanager
+def _in_the_words_of_psycopg() -> Generator[None]:
+    """What fails here fails as everywhere else: as an error of the database."""
+    try:
+        yield
+    except ConnectorException as error:
+        raise error.__cause__ or error from error
 
 
 def _deferrer(import_id: int, source: str, connection: Any) -> JobDeferrer:

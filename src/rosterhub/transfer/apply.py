@@ -6,6 +6,8 @@ records, so that no unique index is ever in the way. The caller owns the transac
 
 from collections.abc import Callable
 
+from rosterhub.model.entities import RECORDS, Entity
+from rosterhub.store import history
 from rosterhub.store.connect import compiled
 from rosterhub.store.times import MOVED_ON
 from rosterhub.transfer import convert
@@ -22,13 +24,15 @@ def apply(
     connection: Connection,
     plans: list[Plan],
     touched: Records | None,
+    import_id: int,
     source: str,
     batch: int,
     progress: Callable[[int], None],
 ) -> None:
     """Carry out `plans` on `connection`, which is in a transaction; `progress` takes rows done.
 
-    `touched` are the users that change only in what they carry.
+    `touched` are the users that change only in what they carry. What a record was before goes to
+    its history.
 
     Raises:
         psycopg.errors.UniqueViolation: another import took a sourcedId or a name meanwhile.
@@ -38,7 +42,12 @@ def apply(
     # What is joined is found by its index, batch by batch; the planner knows only whole tables.
     connection.execute("SET LOCAL enable_seqscan = off")
     connection.execute("SET LOCAL enable_hashjoin = off")
-    work = _Work(connection, source, batch, progress)
+    work = _Work(connection, import_id, source, batch, progress)
+    for plan in ordered:
+        work.on_rows(plan.updated + plan.deleted + plan.owned, _keep(plan), plan)
+        work.on_records(_keep_listed(plan.file.entity, plan.gone), plan.gone)
+    if touched:
+        work.on_records(_keep_listed(RECORDS["users"], touched), touched)
     for plan in ordered:
         work.on_records(_delete_gone(plan), plan.gone)
     for plan in ordered:
@@ -74,9 +83,15 @@ class _Work:
     """Statements run for one range of lines after the other."""
 
     def __init__(
-        self, connection: Connection, source: str, batch: int, progress: Callable[[int], None]
+        self,
+        connection: Connection,
+        import_id: int,
+        source: str,
+        batch: int,
+        progress: Callable[[int], None],
     ) -> None:
         self.connection = connection
+        self.import_id = import_id
         self.source = source
         self.batch = batch
         self.progress = progress
@@ -98,7 +113,12 @@ class _Work:
     def _run(self, statement: str, first: int, last: int) -> None:
         text = compiled(statement)
         for start in range(first, last + 1, self.batch):
-            values = {"first": start, "last": start + self.batch - 1, "source": self.source}
+            values = {
+                "first": start,
+                "last": start + self.batch - 1,
+                "source": self.source,
+                "import": self.import_id,
+            }
             self.progress(self.connection.execute(text, values, prepare=True).rowcount)
 
 
@@ -111,10 +131,22 @@ def _rows(plan: Plan) -> str:
     return f"{plan.file.table} s JOIN {plan.table} p USING (line)"
 
 
+_WRITTEN = "valid_from = now(), import_id = %(import)s"
+
+
+def _keep(plan: Plan) -> str:
+    rows = f", {_rows(plan)} WHERE {_BOUNDS} AND p.action <> '{CREATE}'"
+    return history.keep(plan.file.entity, f"{rows} AND t.sourced_id = s.sourced_id", "%(import)s")
+
+
+def _keep_listed(entity: Entity, records: Records) -> str:
+    return history.keep(entity, f", {records.table} g WHERE {_LISTED}", "%(import)s")
+
+
 def _delete_gone(plan: Plan) -> str:
     return (
         f"UPDATE {plan.file.entity.table} t"
-        f" SET status = 'tobedeleted', date_last_modified = {MOVED_ON}"
+        f" SET status = 'tobedeleted', date_last_modified = {MOVED_ON}, {_WRITTEN}"
         f" FROM {plan.gone.table} g WHERE {_LISTED} AND t.source_system = %(source)s"
     )
 
@@ -123,7 +155,8 @@ def _delete(plan: Plan) -> str:
     """What is deleted keeps its last values: the row may hold no more than the sourcedId."""
     return (
         f"UPDATE {plan.file.entity.table} t SET status = 'tobedeleted',"
-        f" date_last_modified = {convert.date_changed(plan.file)}, source_system = %(source)s"
+        f" date_last_modified = {convert.date_changed(plan.file)}, source_system = %(source)s,"
+        f" {_WRITTEN}"
         f" FROM {_rows(plan)}"
         f" WHERE {_BOUNDS} AND p.action = '{DELETE}' AND t.sourced_id = s.sourced_id"
     )
@@ -145,7 +178,7 @@ def _update(plan: Plan) -> str:
     sets = [f'"{c}" = {v}' for c, v in values]
     if file.entity.name == "users":
         sets.append(f"org_sourced_ids = {_ORGS_OF_USER.format(user='s.sourced_id')}")
-    sets.append("source_system = %(source)s")
+    sets += ["source_system = %(source)s", _WRITTEN]
     return (
         f"UPDATE {file.entity.table} t SET {', '.join(sets)} FROM {_rows(plan)}"
         f" WHERE {_BOUNDS} AND p.action = '{UPDATE}' AND t.sourced_id = s.sourced_id"
@@ -154,7 +187,8 @@ def _update(plan: Plan) -> str:
 
 def _own(plan: Plan) -> str:
     return (
-        f"UPDATE {plan.file.entity.table} t SET source_system = %(source)s FROM {_rows(plan)}"
+        f"UPDATE {plan.file.entity.table} t SET source_system = %(source)s, {_WRITTEN}"
+        f" FROM {_rows(plan)}"
         f" WHERE {_BOUNDS} AND p.action = '{OWN}' AND t.sourced_id = s.sourced_id"
     )
 
@@ -167,7 +201,7 @@ def _insert(plan: Plan) -> str:
         values.append(("metadata", f"nullif({convert.metadata(file)}, '{{}}')"))
     if file.entity.name == "users":
         values.append(("org_sourced_ids", _ORGS_OF_USER.format(user="s.sourced_id")))
-    values.append(("source_system", "%(source)s"))
+    values += [("source_system", "%(source)s"), ("import_id", "%(import)s")]
     columns = ", ".join(f'"{c}"' for c, _ in values)
     return (
         f"INSERT INTO {file.entity.table} ({columns})"
@@ -180,7 +214,8 @@ def _refresh_user(touched: Records) -> str:
     """A user carries its roles and profiles: where they changed, the user changed too."""
     return (
         f"UPDATE users t SET date_last_modified = {MOVED_ON},"
-        f" org_sourced_ids = {_ORGS_OF_USER.format(user='t.sourced_id')} FROM {touched.table} g"
+        f" org_sourced_ids = {_ORGS_OF_USER.format(user='t.sourced_id')}, {_WRITTEN}"
+        f" FROM {touched.table} g"
         f" WHERE {_LISTED} AND t.status <> 'tobedeleted'"
     )
 

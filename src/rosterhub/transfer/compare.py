@@ -51,6 +51,11 @@ class Plan:
         """Whether any record changes."""
         return bool(self.created or self.updated or self.deleted or self.gone.count)
 
+    @property
+    def replaces(self) -> bool:
+        """Whether what any record was before goes to its history."""
+        return bool(self.updated or self.deleted or self.owned or self.gone.count)
+
 
 def plan_table(file: StagedFile) -> str:
     """The name of the table (line, action) of a file's plan."""

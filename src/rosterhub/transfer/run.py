@@ -6,6 +6,7 @@ that also says `completed`: killed at any point, the import starts over and is a
 
 import tempfile
 import time
+import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import structlog
 
 from rosterhub.model.entities import ENTITIES
 from rosterhub.settings import Settings
+from rosterhub.store import history
 from rosterhub.store.connect import connect
 from rosterhub.transfer import records
 from rosterhub.transfer.apply import analyze, apply
@@ -78,9 +80,20 @@ def run_import(import_id: int, config: Settings) -> None:
         except (psycopg.OperationalError, *_CONFLICTS):
             # Away or out of room: the job is tried again later.
             raise
-        except Exception:
-            _log.exception("import broke", import_id=import_id)
+        except Exception as error:
+            _log_without_data(error, import_id)
             run.fail(Issue("internal_error", details={"value": import_id}))
+
+
+def _log_without_data(error: Exception, import_id: int) -> None:
+    """Log where our own code failed: not the error's text, in which somebody's name may stand."""
+    _log.error(
+        "import broke",
+        import_id=import_id,
+        error=type(error).__name__,
+        sqlstate=getattr(error, "sqlstate", None),
+        traceback="".join(traceback.format_tb(error.__traceback__)),
+    )
 
 
 def _claim(connection: Connection, import_id: int) -> bool:
@@ -233,12 +246,15 @@ class _Run:
             done += count
             self._progress("applying", done, rows)
 
+        replacing = {p.file.entity.name for p in plans if p.replaces}
+        history.ensure_partitions(self.connection, replacing | ({"users"} if touched else set()))
         with self.connection.transaction():
             started = time.perf_counter()
             apply(
                 self.connection,
                 plans,
                 touched,
+                self.job.id,
                 self.job.request.source,
                 self.config.csv_batch_size,
                 progress,

@@ -399,7 +399,7 @@ CODES: dict[str, Sentence] = {
     ),
     # Why an import ended
     "rows_in_error": S(
-        "{errors} errors were found; nothing was applied.",
+        "Errors found: {errors}. Nothing was applied.",
         "エラーが {errors} 件あるため、何も反映していません。",
     ),
     "worker_gave_up": S(
