@@ -13,8 +13,8 @@ CONNECTION_FILE = "connection.json"
 """In ROSTERHUB_DATA: how to reach the embedded servers, for whoever may read the folder."""
 
 ENV_FILE = "ROSTERHUB_ENV_FILE"
-"""Names a file of `NAME=value` lines that is read at every start, after the environment: a container
-that is restarted has the environment it was made with, whatever its `.env` says by now."""
+"""Names a file of `NAME=value` lines that is read at every start, after the environment: a
+container that is restarted has the environment it was made with, whatever its `.env` says now."""
 
 NO_DATABASE = (
     "DATABASE_URL is not set. Set it to a PostgreSQL URL "
