@@ -98,7 +98,8 @@ def columns(entity: Entity) -> tuple[Column, ...]:
 
     `source_system` is the sending system whose bulk files decide about the record; `metadata` holds
     the `metadata.*` columns under flat keys (`jp.homeClass`). users also have `org_sourced_ids`,
-    the orgs of their live roles, kept by the import.
+    the orgs of their live roles, kept by the import. `valid_from` is since when the row holds and
+    `import_id` which import wrote it (`store/history.py`).
     """
     fields = [Column(f.column, f.sql_type) for f in entity.stored_fields]
     derived = [Column("org_sourced_ids", "text[] NOT NULL DEFAULT '{}'")]
@@ -112,6 +113,8 @@ def columns(entity: Entity) -> tuple[Column, ...]:
         *(derived if entity.name == "users" else []),
         Column("metadata", "jsonb"),
         Column("source_system", "text NOT NULL DEFAULT 'default'"),
+        Column("valid_from", "timestamptz NOT NULL DEFAULT now()"),
+        Column("import_id", "bigint"),
     )
 
 

@@ -117,7 +117,7 @@ async def delete(connection: Connection, entity: str, sourced_id: str) -> bool:
         deleted = await connection.execute(
             compiled(
                 f"UPDATE {RECORDS[name].table} t SET status = 'tobedeleted',"
-                f" date_last_modified = {MOVED_ON}"
+                f" date_last_modified = {MOVED_ON}, valid_from = now(), import_id = NULL"
                 f" WHERE {column} = %s AND status <> 'tobedeleted'"
             ),
             [sourced_id],
@@ -163,7 +163,12 @@ async def _upsert(
     filled = _FILLED.get(entity, {})
     values = {name: filled.get(name, f'r."{name}"') for name in types}
     values["status"] = "coalesce(r.status, 'active')"
-    values |= {"date_last_modified": "now()", "source_system": "%(source)s"}
+    values |= {
+        "date_last_modified": "now()",
+        "source_system": "%(source)s",
+        "valid_from": "now()",
+        "import_id": "NULL",
+    }
     columns = ", ".join(f'"{name}"' for name in values)
     after = {name: f'excluded."{name}"' for name in values if name != "sourced_id"}
     after |= {name: f'coalesce(t."{name}", excluded."{name}")' for name in kept}

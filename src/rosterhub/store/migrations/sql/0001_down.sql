@@ -1,6 +1,6 @@
 -- Back to an empty database.
 
-DROP SCHEMA staging, procrastinate CASCADE;
+DROP SCHEMA staging, procrastinate, past, history CASCADE;
 DROP FUNCTION nested_metadata(jsonb), ensure_audit_partitions(integer) CASCADE;
 DROP TABLE data_versions, import_issues, import_chunks, imports, audit_logs, token_keys, oauth_clients,
     api_keys;

@@ -12,6 +12,8 @@ CREATE TABLE academic_sessions (
     "school_year" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT academic_sessions_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_academic_sessions_parent_sourced_id ON academic_sessions (parent_sourced_id, sourced_id);
@@ -26,6 +28,8 @@ CREATE TABLE orgs (
     "parent_sourced_id" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT orgs_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_orgs_parent_sourced_id ON orgs (parent_sourced_id, sourced_id);
@@ -43,6 +47,8 @@ CREATE TABLE courses (
     "subject_codes" text[],
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT courses_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_courses_org_sourced_id ON courses (org_sourced_id, sourced_id);
@@ -64,6 +70,8 @@ CREATE TABLE classes (
     "periods" text[],
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT classes_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_classes_course_sourced_id ON classes (course_sourced_id);
@@ -96,6 +104,8 @@ CREATE TABLE users (
     "org_sourced_ids" text[] NOT NULL DEFAULT '{}',
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT users_pkey PRIMARY KEY (sourced_id)
 );
 CREATE UNIQUE INDEX users_username_key ON users (username) WHERE status <> 'tobedeleted';
@@ -119,6 +129,8 @@ CREATE TABLE roles (
     "user_profile_sourced_id" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT roles_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_roles_user_sourced_id ON roles (user_sourced_id, sourced_id);
@@ -137,6 +149,8 @@ CREATE TABLE user_profiles (
     "username" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT user_profiles_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_user_profiles_user_sourced_id ON user_profiles (user_sourced_id, sourced_id);
@@ -154,6 +168,8 @@ CREATE TABLE enrollments (
     "end_date" date,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT enrollments_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_enrollments_class_sourced_id ON enrollments (class_sourced_id);
@@ -180,6 +196,8 @@ CREATE TABLE demographics (
     "public_school_residence_status" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT demographics_pkey PRIMARY KEY (sourced_id)
 );
 
@@ -191,6 +209,8 @@ CREATE TABLE categories (
     "weight" numeric,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT categories_pkey PRIMARY KEY (sourced_id)
 );
 
@@ -211,6 +231,8 @@ CREATE TABLE line_items (
     "grading_period_sourced_id" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT line_items_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_line_items_class_sourced_id ON line_items (class_sourced_id, sourced_id);
@@ -234,6 +256,8 @@ CREATE TABLE results (
     "missing" boolean,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT results_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_results_line_item_sourced_id ON results (line_item_sourced_id, sourced_id);
@@ -252,6 +276,8 @@ CREATE TABLE score_scales (
     "score_scale_value" text[],
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT score_scales_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_score_scales_class_sourced_id ON score_scales (class_sourced_id, sourced_id);
@@ -266,6 +292,8 @@ CREATE TABLE line_item_learning_objective_ids (
     "learning_objective_id" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT line_item_learning_objective_ids_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_line_item_learning_objective_ids_line_item_sourced_id ON line_item_learning_objective_ids (line_item_sourced_id, sourced_id);
@@ -279,6 +307,8 @@ CREATE TABLE line_item_score_scales (
     "score_scale_sourced_id" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT line_item_score_scales_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_line_item_score_scales_line_item_sourced_id ON line_item_score_scales (line_item_sourced_id, sourced_id);
@@ -294,6 +324,8 @@ CREATE TABLE result_learning_objective_ids (
     "text_score" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT result_learning_objective_ids_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_result_learning_objective_ids_result_sourced_id ON result_learning_objective_ids (result_sourced_id, sourced_id);
@@ -307,6 +339,8 @@ CREATE TABLE result_score_scales (
     "score_scale_sourced_id" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT result_score_scales_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_result_score_scales_result_sourced_id ON result_score_scales (result_sourced_id, sourced_id);
@@ -323,6 +357,8 @@ CREATE TABLE resources (
     "application_id" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT resources_pkey PRIMARY KEY (sourced_id)
 );
 
@@ -335,6 +371,8 @@ CREATE TABLE class_resources (
     "resource_sourced_id" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT class_resources_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_class_resources_class_sourced_id ON class_resources (class_sourced_id, sourced_id);
@@ -348,6 +386,8 @@ CREATE TABLE course_resources (
     "resource_sourced_id" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT course_resources_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_course_resources_course_sourced_id ON course_resources (course_sourced_id, sourced_id);
@@ -362,6 +402,8 @@ CREATE TABLE user_resources (
     "resource_sourced_id" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT user_resources_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_user_resources_user_sourced_id ON user_resources (user_sourced_id, sourced_id);
@@ -379,6 +421,8 @@ CREATE TABLE assessment_line_items (
     "result_value_max" numeric,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT assessment_line_items_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_assessment_line_items_class_sourced_id ON assessment_line_items (class_sourced_id, sourced_id);
@@ -402,6 +446,8 @@ CREATE TABLE assessment_results (
     "missing" boolean,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT assessment_results_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_assessment_results_assessment_line_item_sourced_id ON assessment_results (assessment_line_item_sourced_id, sourced_id);
@@ -416,6 +462,8 @@ CREATE TABLE assessment_line_item_learning_objective_ids (
     "learning_objective_id" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT assessment_line_item_learning_objective_ids_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_assessment_line_item_learning_objective_ids_assessment_line ON assessment_line_item_learning_objective_ids (assessment_line_item_sourced_id, sourced_id);
@@ -431,6 +479,8 @@ CREATE TABLE assessment_result_learning_objective_ids (
     "text_score" text,
     "metadata" jsonb,
     "source_system" text NOT NULL DEFAULT 'default',
+    "valid_from" timestamptz NOT NULL DEFAULT now(),
+    "import_id" bigint,
     CONSTRAINT assessment_result_learning_objective_ids_pkey PRIMARY KEY (sourced_id)
 );
 CREATE INDEX idx_assessment_result_learning_objective_ids_assessment_result_ ON assessment_result_learning_objective_ids (assessment_result_sourced_id, sourced_id);

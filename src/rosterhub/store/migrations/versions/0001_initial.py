@@ -28,6 +28,7 @@ def _script(name: str) -> str:
 def upgrade() -> None:
     """Create everything."""
     _run(_script("0001_entities.sql"))
+    _run(_script("0001_history.sql"))
     _run(_script("0001_house.sql"))
     # Jobs are procrastinate's own business: its library brings the schema it was written for.
     _run("CREATE SCHEMA procrastinate")
