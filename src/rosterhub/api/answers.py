@@ -51,7 +51,7 @@ async def answer(
 ) -> Response:
     """200 with the JSON `body`, compressed when the client takes that."""
     headers |= {"ETag": entity_tag} | _HEADERS
-    if len(body) >= _LEAST and _takes_gzip(request):
+    if len(body) >= _LEAST and takes_gzip(request):
         if len(body) > _LARGE:
             body = await asyncio.to_thread(gzip.compress, body, _LEVEL, mtime=0)
         else:
@@ -64,7 +64,8 @@ _HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}
 """Kept by the client alone, and only used after asking whether it is still right."""
 
 
-def _takes_gzip(request: Request) -> bool:
+def takes_gzip(request: Request) -> bool:
+    """Whether the client takes a compressed answer."""
     for name, value in request.scope["headers"]:
         if name == b"accept-encoding":
             for item in value.lower().split(b","):

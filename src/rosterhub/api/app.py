@@ -10,8 +10,6 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from starlette.requests import Request
-from starlette.responses import HTMLResponse
 
 import rosterhub
 from rosterhub.access.audit import Audit
@@ -22,7 +20,7 @@ from rosterhub.access.failures import Failures
 from rosterhub.access.lookups import Source
 from rosterhub.access.signing_keys import SigningKeys
 from rosterhub.access.tokens import Tokens
-from rosterhub.api import errors, exports, health, imports, oauth, oneroster
+from rosterhub.api import discovery, docs, errors, house, oneroster
 from rosterhub.api.checks import Checks
 from rosterhub.api.hub import Hub
 from rosterhub.api.middleware import Frame
@@ -34,9 +32,6 @@ from rosterhub.store.totals import Totals
 _log = structlog.get_logger("rosterhub.api")
 _REDIS_SECONDS = 0.5
 
-_DOCS = """<!doctype html><html lang="en"><meta charset="utf-8"><title>RosterHub API</title>
-<h1>RosterHub API</h1><p><a href="/openapi.json">OpenAPI document</a></p></html>"""
-
 
 def create_app(config: Settings | None = None) -> FastAPI:
     """The app for uvicorn (`factory=True`); opens nothing before it starts."""
@@ -45,6 +40,8 @@ def create_app(config: Settings | None = None) -> FastAPI:
         title="RosterHub",
         version=rosterhub.__version__,
         lifespan=lambda app: _lifespan(app, config),
+        # Served by `discovery` and `docs`.
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -56,17 +53,10 @@ def create_app(config: Settings | None = None) -> FastAPI:
 
 
 def _mount(app: FastAPI) -> None:
-    app.include_router(health.router)
-    app.add_api_route("/docs", _docs, include_in_schema=False)
-    app.include_router(oauth.router)
-    app.include_router(imports.router)
-    app.include_router(exports.router)
+    house.mount(app)
     # Before the others: they are the many, and a plain route is found by position.
-    app.router.routes.insert(0, PlainRoutes(oneroster.routes()))
-
-
-async def _docs(request: Request) -> HTMLResponse:
-    return HTMLResponse(_DOCS)
+    plain = [*oneroster.routes(), *discovery.routes(), *docs.routes()]
+    app.router.routes.insert(0, PlainRoutes(plain))
 
 
 @asynccontextmanager
