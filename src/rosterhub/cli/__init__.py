@@ -10,7 +10,7 @@ import psycopg
 import typer
 
 import rosterhub
-from rosterhub.cli import audit, clients, db, export, generate, imports, keys, serve, up
+from rosterhub.cli import audit, clients, db, export, generate, imports, keys, openapi, serve, up
 
 app = typer.Typer(
     name="rosterhub",
@@ -30,6 +30,7 @@ app.add_typer(imports.app, name="imports")
 app.add_typer(keys.app, name="keys")
 app.add_typer(clients.app, name="clients")
 app.add_typer(audit.app, name="audit")
+app.command("openapi")(openapi.openapi)
 
 
 def _version(value: bool) -> None:
