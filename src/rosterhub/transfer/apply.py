@@ -8,11 +8,10 @@ from collections.abc import Callable
 
 from rosterhub.model.entities import RECORDS, Entity
 from rosterhub.store import history
-from rosterhub.store.connect import compiled
+from rosterhub.store.connect import Connection, compiled
 from rosterhub.store.times import MOVED_ON
 from rosterhub.transfer import convert
 from rosterhub.transfer.compare import CREATE, DELETE, OWN, UPDATE, Plan, Records
-from rosterhub.transfer.stage import Connection
 
 _ORGS_OF_USER = (
     "coalesce((SELECT array_agg(DISTINCT r.org_sourced_id ORDER BY r.org_sourced_id)"
@@ -46,8 +45,6 @@ def apply(
     for plan in ordered:
         work.on_rows(plan.updated + plan.deleted + plan.owned, _keep(plan), plan)
         work.on_records(_keep_listed(plan.file.entity, plan.gone), plan.gone)
-    if touched:
-        work.on_records(_keep_listed(RECORDS["users"], touched), touched)
     for plan in ordered:
         work.on_records(_delete_gone(plan), plan.gone)
     for plan in ordered:
@@ -60,6 +57,8 @@ def apply(
         work.on_rows(plan.owned, _own(plan), plan)
         work.on_rows(plan.created, _insert(plan), plan)
     if touched:
+        kept = f"{_keep_listed(RECORDS['users'], touched)} AND t.status <> 'tobedeleted'"
+        work.on_records(kept, touched)
         work.on_records(_refresh_user(touched), touched)
     _renew_versions(connection, plans)
 
