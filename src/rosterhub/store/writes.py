@@ -37,7 +37,9 @@ _FILLED = {
             " WHERE c.sourced_id = r.class_sourced_id))"
         ),
         "academic_session_sourced_id": (
-            "coalesce(r.academic_session_sourced_id, r.grading_period_sourced_id)"
+            "coalesce(r.academic_session_sourced_id, r.grading_period_sourced_id,"
+            " (SELECT c.term_sourced_ids[1] FROM classes c"
+            " WHERE c.sourced_id = r.class_sourced_id))"
         ),
     },
     "scoreScales": {
