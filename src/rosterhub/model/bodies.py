@@ -39,7 +39,7 @@ LONGEST_NAME = 255
 
 _DEEPEST_NAME = 10
 _SHOWN = 100
-_BLANKS = " \t\u3000"
+BLANKS = " \t\u3000"
 """What is trimmed off a CSV cell."""
 
 _GUID = re.compile(rf"[{values.GUID_CHARACTERS}]{{1,{values.GUID_MAX_LENGTH}}}")
@@ -98,7 +98,7 @@ _REQUIRED = "is required, and may not be blank."
 def _blank(known: Field, value: object) -> bool:
     """Whether `value` is a text that says nothing, where any text is taken."""
     free = known.kind is Kind.TEXT and not known.enumeration
-    return free and isinstance(value, str) and not value.strip(_BLANKS)
+    return free and isinstance(value, str) and not value.strip(BLANKS)
 
 
 def _needed(prop: Scalar | Reference | Rows | Pairs) -> bool:
@@ -149,7 +149,10 @@ def _grouped(prop: Rows, value: object, here: str) -> list[dict[str, Any]]:
         given = _object(item, place)
         _only(given, (prop.group.name, prop.grouped), place)
         group = _required(prop.group, given, place)
-        for index, member in enumerate(_array(given.get(prop.grouped), _at(place, prop.grouped))):
+        members = _array(given.get(prop.grouped), _at(place, prop.grouped))
+        if not members:
+            raise BodyError(_at(place, prop.grouped), "holds one value at least.")
+        for index, member in enumerate(members):
             inner = f"{_at(place, prop.grouped)}[{index}]"
             row = {prop.group.field.column: group}
             parts = cast("tuple[Scalar, ...]", prop.parts)
@@ -282,6 +285,9 @@ def _reference(target: str, value: object, here: str) -> str:
     kind = RECORDS[target].singular
     if given.get("type") not in (None, kind):
         raise BodyError(_at(here, "type"), f"is {kind}.")
+    # What it leads to is said by the sourcedId alone.
+    if given.get("href") is not None:
+        _text(given["href"], _at(here, "href"))
     return guid(given.get("sourcedId"), _at(here, "sourcedId"))
 
 
@@ -320,7 +326,7 @@ def _metadata(value: object, here: str) -> dict[str, Any] | None:
             elif name in flat:
                 raise BodyError(place, "is there twice.")
             elif isinstance(held, str):
-                if held.strip(_BLANKS):
+                if held.strip(BLANKS):
                     flat[name] = _text(held, place)
             elif isinstance(held, bool | int | float):
                 flat[name] = held if isinstance(held, bool) else _number(held, place)
