@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from rosterhub.model import values
-from rosterhub.model.bodies import LONGEST_TEXT
+from rosterhub.model.bodies import BLANKS, DIGITS, LONGEST_TEXT
 from rosterhub.model.entities import (
     ONEROSTER_11_USER_COLUMNS,
     RECORDS,
@@ -82,6 +82,21 @@ SHARED: dict[str, Schema] = {
         "pattern": "^[^\\u0000]*$",
         "example": "text",
     },
+    "FilledText": {
+        "type": "string",
+        "maxLength": LONGEST_TEXT,
+        "pattern": f"^[^\\u0000]*[^\\u0000{BLANKS}][^\\u0000]*$",
+        "example": "text",
+    },
+    "Number": {
+        "type": "number",
+        "description": f"At most {DIGITS} digits before the point, and as many after it.",
+        "minimum": -(10.0**DIGITS),
+        "maximum": 10.0**DIGITS,
+        "exclusiveMinimum": True,
+        "exclusiveMaximum": True,
+        "example": 80,
+    },
     "Boolean": {
         "type": "string",
         "description": "OneRoster writes booleans as strings.",
@@ -101,7 +116,7 @@ SHARED: dict[str, Schema] = {
     "MetadataValue": {
         "anyOf": [
             {"$ref": "#/components/schemas/Text"},
-            {"type": "number"},
+            {"$ref": "#/components/schemas/Number"},
             {"type": "boolean"},
             {"$ref": "#/components/schemas/Metadata"},
         ]
@@ -159,7 +174,8 @@ def _written(prop: Property) -> bool:
 def _property(prop: Property, version: Version, use: Use) -> Schema:
     match prop:
         case Scalar():
-            return _several(_value(prop.field)) if prop.field.many else _value(prop.field)
+            one = _value(prop.field, filled=prop.required)
+            return _several(one) if prop.field.many else one
         case Reference():
             one = named(reference_name(prop.target, use))
             return _several(one) if prop.field.many else one
@@ -183,10 +199,11 @@ def _several(one: Schema) -> Schema:
     return {"type": "array", "items": one, "minItems": 1}
 
 
-def _value(field: Field) -> Schema:
+def _value(field: Field, *, filled: bool = False) -> Schema:
+    """The schema of one value; a `filled` one is never blank."""
     if field.enumeration:
         return _enumeration(field.enumeration)
-    return _KINDS.get(field.kind) or named("Text")
+    return _KINDS.get(field.kind) or named("FilledText" if filled else "Text")
 
 
 _KINDS: dict[Kind, Schema] = {
@@ -195,7 +212,7 @@ _KINDS: dict[Kind, Schema] = {
     Kind.DATETIME: named("DateTime"),
     Kind.YEAR: {"type": "string", "pattern": values.YEAR},
     Kind.BOOLEAN: named("Boolean"),
-    Kind.FLOAT: {"type": "number"},
+    Kind.FLOAT: named("Number"),
     Kind.INTEGER: {"type": "integer"},
 }
 
@@ -204,7 +221,7 @@ def _enumeration(known: Enumeration) -> Schema:
     listed: Schema = {"type": "string", "enum": list(known.values)}
     if not known.extensible:
         return listed
-    return {"anyOf": [listed, {"type": "string", "pattern": "^ext:[^\\u0000]*$"}]}
+    return {"anyOf": [listed, {"type": "string", "pattern": "^ext:[^\\u0000]+$"}]}
 
 
 def _renamed(prop: First) -> Schema:
