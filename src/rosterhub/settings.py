@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     csv_unpacked_max_size: Annotated[int, Field(ge=1)] = Field(
         20 * 1024**3, description="The most a zip may unpack to, in bytes."
     )
+    history_days: Annotated[int, Field(ge=1, le=36_500)] = Field(
+        730, description="How long it is kept what records were before they changed, in days."
+    )
     web_concurrency: Annotated[int, Field(ge=1, le=256)] = Field(
         1, description="API processes on this machine."
     )

@@ -19,6 +19,7 @@ from rosterhub.api.writing import Handler
 from rosterhub.model.operations import OPERATIONS, OPERATIONS_11, Operation
 from rosterhub.store.collections import Statement
 from rosterhub.store.connect import Pool
+from rosterhub.store.history import LOOK_BACK
 
 _DOCS, _RECORDS, _MORE, _FIRST, _LAST, _VERSION, _PARENTS = range(7)
 
@@ -52,12 +53,13 @@ def _collection(operation: Operation) -> Handler:
         await authenticate(request, *operation.scopes)
         at, scope = hub(request), request.scope
         read = reading.read(operation, scope["query_string"].decode("latin-1"))
+        reading.see_kept(read.as_of, at.settings.history_days)
         path = scope["path_params"]
         ids = tuple([path[name] for name in parameters])
         root = root_url(request)
         if (known := known_tags(request)) and (same := await _same(request, read.version, known)):
             return same
-        result = await _execute(at.pools.read, read.page, root, ids)
+        result = await _execute(at.pools.read, read.page, root, ids, read.as_of)
         for column, parent in enumerate(operation.parents, _PARENTS):
             if result.get_value(0, column) != b"t":
                 raise unknown_object(parent.collection, path[parent.parameter])
@@ -66,7 +68,11 @@ def _collection(operation: Operation) -> Handler:
         version = result.get_value(0, _VERSION) or b""
         query = read.query
         if more or query.cursor or not (records or query.offset == 0):
-            total = await at.totals.total(read.count, ids, version)
+            if read.as_of:
+                counted = await _execute(at.pools.read, read.count, "", ids, read.as_of)
+                total = int(counted.get_value(0, 0) or 0)
+            else:
+                total = await at.totals.total(read.count, ids, version)
         else:
             total = query.offset + records
         keys = (
@@ -90,12 +96,14 @@ def _single(operation: Operation) -> Handler:
 
     async def serve(request: Request) -> Response:
         await authenticate(request, *operation.scopes)
-        one, version = reading.single(operation, request.scope["query_string"].decode("latin-1"))
+        asked = request.scope["query_string"].decode("latin-1")
+        one, version, as_of = reading.single(operation, asked)
+        reading.see_kept(as_of, hub(request).settings.history_days)
         sourced_id: str = request.scope["path_params"]["sourcedId"]
         root = root_url(request)
         if (known := known_tags(request)) and (same := await _same(request, version, known)):
             return same
-        result = await _execute(hub(request).pools.read, one, root, (sourced_id,))
+        result = await _execute(hub(request).pools.read, one, root, (sourced_id,), as_of)
         if not result.ntuples:
             raise unknown_object(operation.collection, sourced_id)
         request.scope["audit"].records = 1
@@ -112,12 +120,20 @@ async def _same(request: Request, version: Statement, known: str) -> Response | 
     return unchanged(known, current)
 
 
-async def _execute(pool: Pool, statement: Statement, root: str, ids: tuple[str, ...]) -> PGresult:
+async def _execute(
+    pool: Pool, statement: Statement, root: str, ids: tuple[str, ...], as_of: str | None = None
+) -> PGresult:
     if any("\x00" in sourced_id for sourced_id in ids):
         raise unknown_object("path", "")
     async with pool.connection() as connection:
         # Straight to the bytes of the answer: they are JSON already.
         cursor = psycopg.AsyncRawCursor(connection)
-        await cursor.execute(statement.sql, (root, *ids, *statement.values))
+        values = (root, *ids, *statement.values)
+        if as_of is None:
+            await cursor.execute(statement.sql, values)
+        else:
+            async with connection.transaction():
+                await connection.execute(LOOK_BACK, [as_of])
+                await cursor.execute(statement.sql, values)
         assert cursor.pgresult is not None
         return cursor.pgresult

@@ -3,13 +3,15 @@
 Every parameter that is not known or not well formed is an `ApiError` that says what it takes.
 """
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import parse_qsl, quote
 
 from rosterhub.api.errors import ApiError, invalid
-from rosterhub.model import filters
+from rosterhub.model import filters, values
 from rosterhub.model.operations import Operation
 from rosterhub.store import collections
 from rosterhub.store.collections import MAX_LIMIT, Cursor, Query, Statement
@@ -24,10 +26,11 @@ _T = TypeVar("_T")
 class Read:
     """A read as it is asked for, with its statements: for one query string, made once."""
 
-    __slots__ = ("count", "page", "parameters", "query", "version")
+    __slots__ = ("as_of", "count", "page", "parameters", "query", "version")
 
     def __init__(self, operation: Operation, query_string: str) -> None:
-        given = _given(query_string, _COLLECTION)
+        given = _given(query_string, _known(operation, _COLLECTION))
+        self.as_of = _as_of(given)
         self.query = _query(operation, given)
         self.page: Statement = _refusing(lambda: collections.page(operation, self.query))
         self.count: Statement = collections.count(
@@ -39,6 +42,7 @@ class Read:
         ]
 
 
+_MOMENT = re.compile(values.DATETIME_TOLERANT.removeprefix("^").removesuffix("$"))
 _IN_EVERY_LINK = ("limit", "offset", "cursor")
 
 
@@ -59,11 +63,14 @@ def read(operation: Operation, query_string: str) -> Read:
 
 
 @lru_cache(1_024)
-def single(operation: Operation, query_string: str) -> tuple[Statement, Statement]:
-    """The statements for one object and for the version of it; the same errors as `read`."""
-    fields = _fields(operation, _given(query_string, _SINGLE))
+def single(operation: Operation, query_string: str) -> tuple[Statement, Statement, str | None]:
+    """The statements for one object and for the version of it, and the moment it is asked for at;
+    the same errors as `read`.
+    """
+    given = _given(query_string, _known(operation, _SINGLE))
+    fields = _fields(operation, given)
     version = collections.version(operation, Query(fields=fields))
-    return collections.single(operation, fields), version
+    return collections.single(operation, fields), version, _as_of(given)
 
 
 def links(read: Read, url: str, records: int, total: int, more: bool, keys: tuple[str, str]) -> str:
@@ -129,6 +136,35 @@ def _query(operation: Operation, given: dict[str, str]) -> Query:
         offset=_whole("offset", given, 0, 0),
         cursor=_refusing(lambda: collections.cursor(cursor, sort)) if cursor else None,
     )
+
+
+def _known(operation: Operation, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The parameters that an operation takes: rosters can be read as they were."""
+    return (*names, "asOf") if operation.service == "rostering" else names
+
+
+def _as_of(given: dict[str, str]) -> str | None:
+    """The moment in the past that is asked for, as PostgreSQL reads it."""
+    text = given.get("asOf")
+    if text is None:
+        return None
+    if not _MOMENT.fullmatch(text):
+        raise invalid(f"asOf is a time such as 2026-05-01T00:00:00Z, not {text[:40]!r}.")
+    moment = datetime.fromisoformat(text)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment > datetime.now(UTC):
+        raise invalid("asOf lies in the future.")
+    return moment.isoformat()
+
+
+def see_kept(as_of: str | None, days: int) -> None:
+    """See that the moment `as_of` is one of the last `days`, of which the history is kept.
+
+    Raises:
+        ApiError: 400, it is not.
+    """
+    if as_of and datetime.fromisoformat(as_of) < datetime.now(UTC) - timedelta(days=days):
+        raise invalid(f"What was more than {days} days ago (HISTORY_DAYS) is not kept.")
 
 
 def _fields(operation: Operation, given: dict[str, str]) -> tuple[str, ...] | None:
