@@ -26,11 +26,24 @@ def api(
     serve(config, host, port)
 
 
-def worker() -> None:
+def worker(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether a worker of this hub is at work.")
+    ] = False,
+) -> None:
     """Run imports and other background work, until it is told to stop."""
-    from rosterhub.jobs.worker import run
+    from rosterhub.jobs.worker import heard_of, run
 
     config = settings()
     config.write_url  # noqa: B018
+    if check:
+        _check(heard_of(config))
+        return
     logging.configure(config)
     run(config)
+
+
+def _check(alive: bool) -> None:
+    if not alive:
+        raise RuntimeError("No worker has been heard of in the last minute.")
+    typer.echo("A worker is at work.")

@@ -5,6 +5,7 @@ import contextlib
 import signal
 
 import psycopg
+import psycopg.errors
 import structlog
 from procrastinate.app import App
 from procrastinate.exceptions import ConnectorException
@@ -12,6 +13,7 @@ from procrastinate.exceptions import ConnectorException
 from rosterhub.jobs.app import opened
 from rosterhub.jobs.tasks import ensure_partitions, pick_up_abandoned
 from rosterhub.settings import Settings, settings
+from rosterhub.store.connect import connect
 
 _log = structlog.get_logger("rosterhub.worker")
 _AWAY = (ConnectorException, psycopg.Error, OSError, TimeoutError)
@@ -26,6 +28,21 @@ _CONCURRENCY = 2
 def run(config: Settings | None = None) -> None:
     """Run jobs until SIGTERM or SIGINT; an import under way is left to be started again."""
     asyncio.run(_serve(config or settings()))
+
+
+def heard_of(config: Settings) -> bool:
+    """Whether any worker of the hub has given a sign of life within the last minute.
+
+    Raises:
+        psycopg.Error: the database cannot be reached.
+    """
+    missing = contextlib.suppress(psycopg.errors.UndefinedTable)
+    with missing, connect(config.write_url) as connection:
+        found = connection.execute(
+            "SELECT FROM procrastinate_workers WHERE last_heartbeat > now() - interval '1 minute'"
+        )
+        return found.rowcount > 0
+    return False
 
 
 async def _serve(config: Settings) -> None:
