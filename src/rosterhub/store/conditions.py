@@ -256,30 +256,36 @@ def _compare_list(operand: _List, operator: str, text: str, parameters: Paramete
     if operator not in ("=", "!=", "~"):
         one = f"e {operator} {parameters.add(text)}::text"
         return f"EXISTS (SELECT FROM unnest({operand.value}) e WHERE {one})"
-    items = text.split(",")
-    listed = ", ".join(f"{parameters.add(item)}::text" for item in items)
-    wanted = f"ARRAY[{listed}]"
+    wanted = _items(text, parameters)
     if operator == "~":
         return f"{operand.value} && {wanted}"
     same = f"{operand.value} @> {wanted}"
-    if len(items) > 1:
+    if "," in text:
         same += f" AND {operand.value} <@ {wanted}"
     return f"({same})" if operator == "=" else f"NOT coalesce({same}, false)"
 
 
+def _items(text: str, parameters: Parameters) -> str:
+    """SQL for the array of what stands between the commas of `text`: one parameter, however many
+    they are.
+    """
+    bound = f"{parameters.add(text)}::text"
+    return f"string_to_array({bound}, ',')" if "," in text else f"ARRAY[{bound}]"
+
+
 def _compare_many(operand: _Many, operator: str, text: str, parameters: Parameters) -> str:
-    items = text.split(",") if operand.field.kind in _LISTABLE else [text]
+    several = "," in text and operand.field.kind in _LISTABLE
     if operator == "~" and operand.listed:
-        listed = ", ".join(f"{parameters.add(item)}::text" for item in items)
-        return f"EXISTS (SELECT FROM {operand.source} AND {operand.value} IN ({listed}))"
-    if operator == "~":
-        each = (_compare(operand.field, operand.value, "~", i, parameters) for i in items)
-        return f"EXISTS (SELECT FROM {operand.source} AND ({' OR '.join(each)}))"
-    if len(items) > 1 and operator in ("=", "!="):
-        listed = ", ".join(f"{parameters.add(item)}::text" for item in items)
-        value = f"{operand.value}::text"
+        wanted = _items(text, parameters)
+        return f"EXISTS (SELECT FROM {operand.source} AND {operand.value} = ANY ({wanted}))"
+    if operator == "~" and several:
+        wanted = _items(",".join(map(_contains, text.split(","))), parameters)
+        like = f"{operand.value}::text ILIKE ANY ({wanted})"
+        return f"EXISTS (SELECT FROM {operand.source} AND {like})"
+    if operator in ("=", "!=") and several:
+        wanted, value = _items(text, parameters), f"{operand.value}::text"
         held = f"ARRAY(SELECT {value} FROM {operand.source} AND {value} IS NOT NULL)"
-        same = f"({held} @> ARRAY[{listed}] AND {held} <@ ARRAY[{listed}])"
+        same = f"({held} @> {wanted} AND {held} <@ {wanted})"
         return same if operator == "=" else f"NOT {same}"
     plain = "=" if operator == "!=" else operator
     one = _compare(operand.field, operand.value, plain, text, parameters)
