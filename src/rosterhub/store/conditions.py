@@ -24,6 +24,7 @@ from rosterhub.model.objects import (
     by_name,
 )
 from rosterhub.store.documents import first, instant
+from rosterhub.store.schema import LIVE
 
 
 class UnknownField(ValueError):  # noqa: N818
@@ -248,6 +249,11 @@ def _compare(field: Field, value: str, operator: str, text: str, parameters: Par
         shown = instant(value) if field.kind is Kind.DATETIME else f"{value}::text"
         return f"{shown} ILIKE {parameters.add(_contains(text))}::text"
     bound = parameters.add(_typed(field, text)) + _CASTS.get(field.kind, "::text")
+    if field.unique and operator == "=":
+        # Its index is in two parts, one for records that are live.
+        row = value.partition(".")[0]
+        live = f"{row}.{LIVE}"
+        return f"({value} = {bound} AND {live} OR {value} = {bound} AND NOT ({live}))"
     sql = "IS DISTINCT FROM" if operator == "!=" else operator
     return f"{value} {sql} {bound}"
 
