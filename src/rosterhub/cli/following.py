@@ -7,8 +7,8 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from rosterhub.store.connect import Connection
 from rosterhub.transfer import records
-from rosterhub.transfer.stage import Connection
 
 _errors = Console(stderr=True, highlight=False)
 

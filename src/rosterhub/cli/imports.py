@@ -13,9 +13,8 @@ from rosterhub.cli.language import language
 from rosterhub.jobs.submit import submit
 from rosterhub.model.entities import ENTITIES
 from rosterhub.settings import Settings, settings
-from rosterhub.store.connect import compiled, connect
+from rosterhub.store.connect import Connection, compiled, connect
 from rosterhub.transfer import options, records
-from rosterhub.transfer.stage import Connection
 
 app = typer.Typer(no_args_is_help=True, help="List and show imports.")
 _errors = Console(stderr=True, highlight=False)

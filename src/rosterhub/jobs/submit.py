@@ -13,8 +13,8 @@ from procrastinate.jobs import JobDeferrer
 from psycopg.rows import TupleRow
 
 from rosterhub.jobs.tasks import import_job
+from rosterhub.store.connect import Connection
 from rosterhub.transfer import records
-from rosterhub.transfer.stage import Connection
 
 _SPEAKER = procrastinate.App(connector=procrastinate.PsycopgConnector())
 """Never opened: it speaks to the database through the connections it is given."""

@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from rosterhub.settings import Settings, settings
 
+Connection = psycopg.Connection[TupleRow]
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]
 
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
@@ -86,13 +87,13 @@ def small_pool(url: str, size: int = 2) -> Pool:
     )
 
 
-def connect(url: str, name: str = "rosterhub") -> psycopg.Connection[TupleRow]:
+def connect(url: str, name: str = "rosterhub") -> Connection:
     """One synchronous connection in autocommit mode, for the CLI and the worker.
 
     Raises:
         psycopg.OperationalError: the database cannot be reached.
     """
-    return psycopg.Connection[TupleRow].connect(
+    return Connection.connect(
         url,
         autocommit=True,
         application_name=name,

@@ -11,12 +11,12 @@ from psycopg.types.json import Jsonb
 
 from rosterhub.model import values
 from rosterhub.model.entities import Enumeration, Field, Kind
-from rosterhub.store.connect import compiled
+from rosterhub.store.connect import Connection, compiled
 from rosterhub.transfer import agreement, relations
 from rosterhub.transfer.columns import StagedColumn
 from rosterhub.transfer.findings import Scene, live
 from rosterhub.transfer.issues import Severity
-from rosterhub.transfer.stage import Connection, StagedFile
+from rosterhub.transfer.stage import StagedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,7 @@ def check(
     one of them leads nowhere says nothing.
     """
     for file in files:
-        for rules in (_spaces(file), _repairs(file), _forms(file)):
-            _run(connection, import_id, file, rules)
+        _check_values(connection, import_id, file)
     staged = {file.entity.name: file for file in files}
     for file in files:
         scene = Scene(connection, import_id, file, staged, frozenset(unread), source)
@@ -57,15 +56,29 @@ def check(
         agreement.check(scene)
 
 
-def _run(connection: Connection, import_id: int, file: StagedFile, rules: list[Rule]) -> None:
-    if not rules:
-        return
+def _check_values(connection: Connection, import_id: int, file: StagedFile) -> None:
+    spaces, repairs, forms = _spaces(file), _repairs(file), _forms(file)
+    if spaces:
+        _report(connection, import_id, file, _hitting(connection, file, spaces))
+    hitting = _hitting(connection, file, [*repairs, *forms])
+    mended = [rule for rule in hitting if rule.fix]
+    if mended:
+        _report(connection, import_id, file, mended)
+        hitting = _hitting(connection, file, forms)
+    _report(connection, import_id, file, hitting)
+
+
+def _hitting(connection: Connection, file: StagedFile, rules: list[Rule]) -> list[Rule]:
+    """Those of `rules` whose predicate holds for some row; one scan for all of them."""
     counts = ", ".join(f"count(*) FILTER (WHERE {r.predicate})" for r in rules)
     row = connection.execute(compiled(f"SELECT {counts} FROM {file.table} s")).fetchone()
     assert row is not None
-    for rule, count in zip(rules, row, strict=True):
-        if not count:
-            continue
+    return [rule for rule, count in zip(rules, row, strict=True) if count]
+
+
+def _report(connection: Connection, import_id: int, file: StagedFile, rules: list[Rule]) -> None:
+    """Write the issues of `rules` and mend what they mend."""
+    for rule in rules:
         _write(connection, import_id, file, rule)
         if rule.fix:
             cell = f'"{rule.column.sql}"'

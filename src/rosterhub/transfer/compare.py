@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from rosterhub.store.connect import compiled
+from rosterhub.store.connect import Connection, compiled
 from rosterhub.transfer import convert
 from rosterhub.transfer.findings import live
-from rosterhub.transfer.stage import Connection, StagedFile
+from rosterhub.transfer.stage import StagedFile
 
 CREATE, UPDATE, DELETE, OWN = "c", "u", "d", "o"
 """Actions: new; changed; to be deleted; the same, but another source sent it before."""

@@ -5,12 +5,12 @@ their roles, and records that go on referring to what is deleted. Nothing of it 
 from psycopg.types.json import Jsonb
 
 from rosterhub.model.entities import ENTITIES, RECORDS, SYSTEM_FIELDS, Entity, Field
-from rosterhub.store.connect import compiled
+from rosterhub.store.connect import Connection, compiled
 from rosterhub.store.schema import LIVE
 from rosterhub.transfer import convert
 from rosterhub.transfer.columns import Columns, StagedColumn
 from rosterhub.transfer.compare import CREATE, DELETE, OWN, UPDATE, Plan, Records, list_records
-from rosterhub.transfer.stage import Connection, StagedFile
+from rosterhub.transfer.stage import StagedFile
 
 _ROLE_COLUMNS = ("sourcedId", "status", "userSourcedId", "roleType", "role", "orgSourcedId")
 

@@ -14,8 +14,7 @@ from typing import IO, cast
 
 from rosterhub.model.entities import ENTITIES, SYSTEM_FIELDS, Entity, Field, Kind
 from rosterhub.model.profiles import PROFILES, Profile
-from rosterhub.store.connect import compiled
-from rosterhub.transfer.stage import Connection
+from rosterhub.store.connect import Connection, compiled
 
 _CHUNK = 1 << 18
 _BLANK_IN_BULK = frozenset({"status", "dateLastModified"})

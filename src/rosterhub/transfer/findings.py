@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from rosterhub.store.connect import compiled
-from rosterhub.transfer.stage import Connection, StagedFile
+from rosterhub.store.connect import Connection, compiled
+from rosterhub.transfer.stage import StagedFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,20 +10,18 @@ import zipfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, cast
 
 from rosterhub.model.entities import ENTITIES, Entity
 from rosterhub.model.profiles import VERSIONS
 from rosterhub.transfer import looks
 from rosterhub.transfer.issues import Issue, RefusedError
 from rosterhub.transfer.reader import DAMAGED
+from rosterhub.transfer.upload import TooMuchError, Upload
 
 Mode = Literal["bulk", "delta", "merge"]
 MANIFEST = "manifest.csv"
 _MANIFEST_LIMIT = 1 << 20
-_READ_LIMIT = 1 << 22
-"""The most bytes read at once: a zip whose list of members is longer is no roster."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """How members may be packed: the others can unpack a few bytes to gigabytes in one step."""
 _UNREADABLE = (*DAMAGED, NotImplementedError, OSError, ValueError, RuntimeError, struct.error)
@@ -38,7 +36,6 @@ class PackageFile:
     name: str
     mode: Mode
     open: Callable[[], IO[bytes]]
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,47 +52,48 @@ class Package:
 
 
 @contextmanager
-def open_package(path: Path, unpacked_limit: int) -> Generator[Package]:
-    """Open the zip at `path`.
+def open_package(upload: Callable[[], Upload], unpacked_limit: int) -> Generator[Package]:
+    """Open the zip that `upload` gives.
 
     Raises:
         RefusedError: it is no zip, or not one that is safe to read.
     """
-    if not _start(path).startswith(looks.ZIP):
+    if not _start(upload).startswith(looks.ZIP):
         raise RefusedError(Issue("zip_expected"))
-    with _archive(path) as archive:
+    with _archive(upload) as archive:
         yield _read_package(archive, unpacked_limit)
 
 
-def single_file(path: Path, entity: str, mode: Mode, name: str) -> Package:
+def single_file(upload: Callable[[], Upload], entity: str, mode: Mode, name: str) -> Package:
     """The package that one CSV file is by itself (spec/csv.md, end: no manifest).
 
     Raises:
         RefusedError: the file is a zip, or another kind of file that is no CSV.
     """
-    start = _start(path)
+    start = _start(upload)
     if start.startswith(looks.ZIP):
-        with _archive(path):
+        with _archive(upload):
             raise RefusedError(Issue("zip_for_entity", file=name))
     kind = looks.kind(start)
     if kind:
         raise RefusedError(Issue("not_csv", file=name, details={"value": kind}))
-    file = PackageFile(ENTITIES[entity], name, mode, lambda: path.open("rb"), path.stat().st_size)
-    return Package((file,))
+    return Package(
+        (PackageFile(ENTITIES[entity], name, mode, lambda: cast("IO[bytes]", upload())),)
+    )
 
 
-def _start(path: Path) -> bytes:
-    with path.open("rb") as stream:
+def _start(upload: Callable[[], Upload]) -> bytes:
+    with upload() as stream:
         return stream.read(64)
 
 
 @contextmanager
-def _archive(path: Path) -> Generator[zipfile.ZipFile]:
-    """The zip at `path`; an Excel workbook is refused by its name."""
-    with _Sparing(path) as stream:
+def _archive(upload: Callable[[], Upload]) -> Generator[zipfile.ZipFile]:
+    """The zip that `upload` gives; an Excel workbook is refused by its name."""
+    with upload() as stream:
         try:
             archive = zipfile.ZipFile(stream)
-        except _TooMuchError as error:
+        except TooMuchError as error:
             raise RefusedError(Issue("zip_members")) from error
         except _UNREADABLE as error:
             raise RefusedError(Issue("zip_invalid", details={"value": str(error)})) from error
@@ -103,19 +101,6 @@ def _archive(path: Path) -> Generator[zipfile.ZipFile]:
             if any(name.startswith("xl/") for name in archive.namelist()):
                 raise RefusedError(Issue("not_csv", details={"value": "Excel (xlsx)"}))
             yield archive
-
-
-class _TooMuchError(Exception):
-    """A zip that wants more memory than it may have."""
-
-
-class _Sparing(io.FileIO):
-    """A file that is read in small pieces only, whatever its own numbers ask for."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > _READ_LIMIT:
-            raise _TooMuchError
-        return super().read(size) or b""
 
 
 def _read_package(archive: zipfile.ZipFile, unpacked_limit: int) -> Package:
@@ -136,11 +121,7 @@ def _read_package(archive: zipfile.ZipFile, unpacked_limit: int) -> Package:
         elif mode != "absent" and not member:
             issues.append(Issue("file_missing", file=entity.file, details={"value": mode}))
         elif member and mode in ("bulk", "delta"):
-            files.append(
-                PackageFile(
-                    entity, member.filename, mode, _opener(archive, member), member.file_size
-                )
-            )
+            files.append(PackageFile(entity, member.filename, mode, _opener(archive, member)))
     if not files and not any(i.severity == "error" for i in issues):
         raise RefusedError(Issue("package_empty", file=MANIFEST))
     return Package(tuple(files), frozenset(unread), version, issues)

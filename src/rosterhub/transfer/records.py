@@ -4,16 +4,15 @@ Only this module writes to imports, import_chunks and import_issues (the rules o
 issues of their own). States and the document are those of docs/imports.md.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from psycopg.types.json import Jsonb
 
-from rosterhub.store.connect import compiled
+from rosterhub.store.connect import Connection, compiled
 from rosterhub.transfer.issues import Issue, Language, sentence
 from rosterhub.transfer.package import Mode
-from rosterhub.transfer.stage import Connection
 
 State = Literal[
     "queued",
@@ -102,17 +101,6 @@ def load(connection: Connection, import_id: int) -> Import | None:
         [import_id],
     ).fetchone()
     return Import(row[0], row[1], Request(*row[2:9]), row[9]) if row else None
-
-
-def upload(connection: Connection, import_id: int) -> Iterator[bytes]:
-    """The chunks of the upload, one in memory at a time."""
-    with connection.transaction(), connection.cursor(f"upload_{import_id}") as cursor:
-        cursor.itersize = 4
-        cursor.execute(
-            "SELECT data FROM import_chunks WHERE import_id = %s ORDER BY number", [import_id]
-        )
-        for (data,) in cursor:
-            yield data
 
 
 def begin(connection: Connection, import_id: int) -> None:

@@ -40,14 +40,23 @@ def malformed(cell: str) -> str:
 def _duplicates(scene: Scene) -> None:
     """One sourcedId on two lines: an issue for each but the first, which it names."""
     table = scene.file.table
+    twice = f"SELECT sourced_id FROM {table} GROUP BY 1 HAVING count(*) > 1"
+    if not _any(scene, twice):
+        return
     rows = (
         "SELECT line, sourced_id, first_line FROM (SELECT line, sourced_id,"
-        f" min(line) OVER (PARTITION BY sourced_id) AS first_line FROM {table} WHERE sourced_id IN"
-        f" (SELECT sourced_id FROM {table} GROUP BY sourced_id HAVING count(*) > 1)) d"
-        " WHERE line > first_line"
+        " min(line) OVER (PARTITION BY sourced_id) AS first_line"
+        f" FROM {table} WHERE sourced_id IN ({twice})) d WHERE line > first_line"
     )
     details = "jsonb_build_object('value', left(sourced_id, 100), 'other_line', first_line)"
     error(scene, "duplicate_sourced_id", "sourcedId", rows, details)
+
+
+def _any(scene: Scene, query: str) -> bool:
+    """Whether `query` finds a row: cheaper to ask than what is wrong with it."""
+    row = scene.connection.execute(compiled(f"SELECT EXISTS ({query})")).fetchone()
+    assert row is not None
+    return row[0]
 
 
 def _unknown_deletions(scene: Scene) -> None:
@@ -65,12 +74,17 @@ def _unknown_deletions(scene: Scene) -> None:
 def _unique_in_file(scene: Scene, column: StagedColumn) -> None:
     """A value that only one live record may have, on two lines of the file."""
     cell, table, alive = f'"{column.sql}"', scene.file.table, live(scene.file)
+    twice = (
+        f"SELECT {cell} FROM {table} s WHERE {alive} AND {cell} IS NOT NULL"
+        " GROUP BY 1 HAVING count(*) > 1"
+    )
+    if not _any(scene, twice):
+        return
     rows = (
         f"SELECT line, {cell} AS value, first_line, first_id FROM ("
         f"SELECT line, {cell}, first_value(line) OVER w AS first_line,"
         f" first_value(sourced_id) OVER w AS first_id FROM {table} s"
-        f" WHERE {alive} AND {cell} IN (SELECT {cell} FROM {table} s"
-        f" WHERE {alive} AND {cell} IS NOT NULL GROUP BY 1 HAVING count(*) > 1)"
+        f" WHERE {alive} AND {cell} IN ({twice})"
         f" WINDOW w AS (PARTITION BY {cell} ORDER BY line)) d WHERE line > first_line"
     )
     details = (
@@ -114,11 +128,11 @@ def _reference(scene: Scene, column: StagedColumn, target: str) -> None:
     source = sql.Literal(scene.source).as_string(scene.connection)
     dead = (
         f"SELECT {'DISTINCT ' if column.field.many else ''}s.line, {value} AS value"
-        f" FROM {scene.file.table} s{values} WHERE {value} IS NOT NULL AND {live(scene.file)}"
+        f" FROM {scene.file.table} s{values}"
+        f" WHERE {cell} IS NOT NULL AND {value} IS NOT NULL AND {live(scene.file)}"
         f" AND {_leads_to_nothing_live(scene, target, value, source)}"
     )
-    row = scene.connection.execute(compiled(f"SELECT count(*) FROM ({dead}) q")).fetchone()
-    if not row or not row[0]:
+    if not _any(scene, dead):
         return
     more = "jsonb_build_object('value', left(value, 100), 'target', %(target)s::text)"
     aim = {"target": ENTITIES[target].file}

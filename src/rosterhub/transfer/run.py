@@ -4,13 +4,11 @@ Everything before `apply` can be done again from the upload, and `apply` ends in
 that also says `completed`: killed at any point, the import starts over and is applied once.
 """
 
-import tempfile
 import time
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -19,7 +17,7 @@ import structlog
 from rosterhub.model.entities import ENTITIES
 from rosterhub.settings import Settings
 from rosterhub.store import history
-from rosterhub.store.connect import connect
+from rosterhub.store.connect import Connection, connect
 from rosterhub.transfer import records
 from rosterhub.transfer.apply import analyze, apply
 from rosterhub.transfer.check import check
@@ -27,7 +25,8 @@ from rosterhub.transfer.compare import Plan, Records, compare
 from rosterhub.transfer.derive import roles_of_11, touched_users, warn_of_stragglers
 from rosterhub.transfer.issues import Issue, RefusedError, sentence
 from rosterhub.transfer.package import Package, open_package, single_file
-from rosterhub.transfer.stage import Connection, StagedFile, stage
+from rosterhub.transfer.stage import StagedFile, stage
+from rosterhub.transfer.upload import Upload
 
 _ATTEMPTS = 5
 """An import whose worker died this often is given up: it may be what kills the worker."""
@@ -67,6 +66,8 @@ def run_import(import_id: int, config: Settings) -> None:
             return
         connection.execute("SET work_mem = '128MB'")
         connection.execute("SET maintenance_work_mem = '128MB'")
+        # What is asked of staging tables is how large they are.
+        connection.execute("SET default_statistics_target = 10")
         connection.execute("SET timezone = 'UTC'")
         run = _Run(found, config, connection, reporting)
         if found.attempts >= _ATTEMPTS:
@@ -131,10 +132,8 @@ class _Run:
         """Everything, in order."""
         self.timings, self.unread, self.total = {}, set(), 0
         records.begin(self.connection, self.job.id)
-        with tempfile.TemporaryDirectory(prefix="rosterhub-") as folder:
-            path = Path(folder) / "upload"
-            with self._step("staging"):
-                staged = self._stage(path)
+        with self._step("staging"):
+            staged = self._stage()
         with self._step("checking"):
             source = self.job.request.source
             check(self.connection, self.job.id, staged, source, self.unread)
@@ -192,15 +191,15 @@ class _Run:
         progress = low + (high - low) * min(done / of, 1.0) if of else low
         records.update(self.reporting, self.job.id, progress=progress, total=self.total)
 
-    def _stage(self, path: Path) -> list[StagedFile]:
-        size = 0
-        with path.open("wb") as out:
-            for chunk in records.upload(self.connection, self.job.id):
-                size += out.write(chunk)
-        if not size:
+    def _stage(self) -> list[StagedFile]:
+        def upload() -> Upload:
+            # Read while the other connection is busy copying.
+            return Upload(self.reporting, self.job.id)
+
+        if not upload().size:
             raise RefusedError(Issue("upload_empty", file=self.job.request.file_name))
-        with self._open(path) as package:
-            records.add_issues(self.connection, self.job.id, package.issues)
+        with self._open(upload) as package:
+            records.add_issues(self.reporting, self.job.id, package.issues)
             staged: list[StagedFile] = []
             self.unread |= package.unread
             for file in package.files:
@@ -226,14 +225,15 @@ class _Run:
         return staged
 
     @contextmanager
-    def _open(self, path: Path) -> Generator[Package]:
+    def _open(self, upload: Callable[[], Upload]) -> Generator[Package]:
         request = self.job.request
         if request.entity:
             if request.entity not in ENTITIES:
                 raise RefusedError(unknown_entity(request.entity))
-            yield single_file(path, request.entity, request.mode or "merge", request.file_name)
+            mode = request.mode or "merge"
+            yield single_file(upload, request.entity, mode, request.file_name)
         else:
-            with open_package(path, self.config.csv_unpacked_max_size) as package:
+            with open_package(upload, self.config.csv_unpacked_max_size) as package:
                 yield package
 
     def _apply(self, plans: list[Plan], touched: Records | None) -> None:

@@ -10,17 +10,15 @@ from itertools import islice
 from operator import itemgetter
 
 import psycopg
-from psycopg.rows import TupleRow
 
 from rosterhub.model.entities import Entity
-from rosterhub.store.connect import compiled
+from rosterhub.store.connect import Connection, compiled
 from rosterhub.transfer.blocks import blocks
 from rosterhub.transfer.columns import Columns, match
 from rosterhub.transfer.issues import Issue
 from rosterhub.transfer.package import Mode, PackageFile
 from rosterhub.transfer.reader import DAMAGED, CsvSource, Row
 
-Connection = psycopg.Connection[TupleRow]
 _BATCH = 1_000
 
 
