@@ -1,0 +1,213 @@
+"""An import taken back: every record that it wrote is again what it was before, exactly.
+
+What a later import or write has touched since is a conflict: without `force` nothing is done, with
+it those records stay as they are. The rows taken back go to the history like any other change.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rosterhub.model.entities import RECORDS, SYSTEM_FIELDS, Entity, Field
+from rosterhub.store import history
+from rosterhub.store.connect import Connection, compiled
+from rosterhub.store.schema import columns
+
+SHOWN = 1_000
+"""Conflicts that are listed; all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A record that something later depends on: it was `changed` since, or is `referred` to by one
+    that the import did not write. `import_id` is the later import, None for a write over REST.
+    """
+
+    entity: str
+    sourced_id: str
+    why: str
+    import_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What an undo did, or with `conflicts` and `done` false, why it did nothing."""
+
+    done: bool
+    restored: int
+    removed: int
+    conflicts: tuple[Conflict, ...]
+    conflicts_in_all: int
+
+
+def undo(connection: Connection, import_id: int, *, force: bool = False) -> Undone:
+    """Take back the import `import_id`, which is completed; all or nothing.
+
+    Raises:
+        psycopg.errors.UniqueViolation: a name that has to be given back belongs to somebody else
+            now.
+    """
+    touched = [e for e in RECORDS.values() if _wrote(connection, e, import_id)]
+    history.ensure_partitions(connection, [e.name for e in touched])
+    with connection.transaction():
+        connection.execute("SELECT FROM imports WHERE id = %s FOR UPDATE", [import_id])
+        for entity in touched:
+            _list(connection, entity, import_id)
+        # What stays keeps what it refers to, and so on.
+        while sum(_mark_referred(connection, e, touched) for e in touched):
+            pass
+        conflicts = [c for e in touched for c in _conflicts(connection, e)]
+        total = sum(_count(connection, e, "conflict IS NOT NULL") for e in touched)
+        if total and not force:
+            return Undone(False, 0, 0, tuple(conflicts[:SHOWN]), total)
+        restored = removed = 0
+        for entity in touched:
+            _to_history(connection, entity)
+            removed += _remove(connection, entity)
+        for entity in touched:
+            _let_names_go(connection, entity)
+        for entity in touched:
+            restored += _restore(connection, entity)
+        connection.execute(
+            "UPDATE data_versions SET version = gen_random_uuid() WHERE entity = ANY(%s)",
+            [sorted(e.name for e in touched)],
+        )
+        connection.execute("UPDATE imports SET state = 'undone' WHERE id = %s", [import_id])
+    return Undone(True, restored, removed, tuple(conflicts[:SHOWN]), total)
+
+
+def _wrote(connection: Connection, entity: Entity, import_id: int) -> bool:
+    """Whether the import wrote any record of `entity`."""
+    table = entity.table
+    row = connection.execute(
+        compiled(
+            f"SELECT EXISTS (SELECT FROM {table} WHERE import_id = %(id)s)"
+            f" OR EXISTS (SELECT FROM history.{table} WHERE replaced_by = %(id)s)"
+            f" OR EXISTS (SELECT FROM history.{table} WHERE import_id = %(id)s)"
+        ),
+        {"id": import_id},
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _name(entity: Entity) -> str:
+    return f"undo_{entity.table}"
+
+
+def _list(connection: Connection, entity: Entity, import_id: int) -> None:
+    """The table of what the import wrote: whether each was new then, whose it is now, and whether
+    it is in conflict.
+    """
+    table, name = entity.table, _name(entity)
+    connection.execute(
+        compiled(
+            f"CREATE TEMP TABLE {name} ON COMMIT DROP AS"
+            " SELECT w.sourced_id, bool_or(w.old) AS old, min(t.import_id) AS later,"
+            " CASE WHEN bool_or(t.import_id IS DISTINCT FROM %(id)s) THEN 'changed' END AS conflict"
+            " FROM ("
+            f" SELECT sourced_id, false AS old FROM {table} WHERE import_id = %(id)s"
+            f" UNION ALL SELECT sourced_id, false FROM history.{table} WHERE import_id = %(id)s"
+            f" UNION ALL SELECT sourced_id, true FROM history.{table} WHERE replaced_by = %(id)s"
+            f") w LEFT JOIN {table} t USING (sourced_id) GROUP BY 1"
+        ),
+        {"id": import_id},
+    )
+    connection.execute(compiled(f"ALTER TABLE {name} ADD PRIMARY KEY (sourced_id)"))
+    connection.execute(compiled(f"ANALYZE {name}"))
+
+
+def _mark_referred(connection: Connection, entity: Entity, touched: list[Entity]) -> int:
+    """Put new records into conflict that somebody refers to who stays; how many."""
+    name, written = _name(entity), {e.name for e in touched}
+    marked = 0
+    for other, column in _referrers(entity):
+        value = f'unnest(r."{column.column}")' if column.many else f'r."{column.column}"'
+        goes = ""
+        if other.name in written:
+            goes = (
+                f" AND NOT EXISTS (SELECT FROM {_name(other)} o WHERE o.sourced_id = r.sourced_id"
+                " AND o.conflict IS NULL)"
+            )
+        marked += connection.execute(
+            compiled(
+                f"UPDATE {name} u SET conflict = 'referred', later = x.import_id FROM ("
+                f"SELECT {value} AS target, r.import_id FROM {other.table} r"
+                f" WHERE r.status <> 'tobedeleted'{goes}) x"
+                " WHERE u.sourced_id = x.target AND NOT u.old AND u.conflict IS NULL"
+            )
+        ).rowcount
+    return marked
+
+
+def _conflicts(connection: Connection, entity: Entity) -> list[Conflict]:
+    found = connection.execute(
+        compiled(
+            f"SELECT sourced_id, conflict, later FROM {_name(entity)} WHERE conflict IS NOT NULL"
+            f" ORDER BY 1 LIMIT {SHOWN}"
+        )
+    )
+    return [Conflict(entity.name, *row) for row in found.fetchall()]
+
+
+def _referrers(entity: Entity) -> Iterator[tuple[Entity, Field]]:
+    """The fields that refer to records of `entity`, with theirs."""
+    for other in RECORDS.values():
+        for column in other.stored_fields:
+            if column.reference == entity.name:
+                yield other, column
+        if other.identity_of == entity.name:
+            yield other, SYSTEM_FIELDS[0]
+
+
+def _count(connection: Connection, entity: Entity, condition: str) -> int:
+    row = connection.execute(
+        compiled(f"SELECT count(*) FROM {_name(entity)} WHERE {condition}")
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _to_history(connection: Connection, entity: Entity) -> None:
+    """Keep what the import wrote: it was so until now."""
+    mine = f", {_name(entity)} u WHERE u.sourced_id = t.sourced_id AND u.conflict IS NULL"
+    connection.execute(compiled(history.keep(entity, mine, "NULL")))
+
+
+def _remove(connection: Connection, entity: Entity) -> int:
+    """Remove the records that there were not before."""
+    return connection.execute(
+        compiled(
+            f"DELETE FROM {entity.table} t USING {_name(entity)} u"
+            " WHERE u.sourced_id = t.sourced_id AND u.conflict IS NULL AND NOT u.old"
+        )
+    ).rowcount
+
+
+def _before(entity: Entity) -> str:
+    """FROM items and conditions for each record `t` that gets back the row `h`."""
+    return (
+        f"history.{entity.table} h, {_name(entity)} u"
+        " WHERE u.conflict IS NULL AND u.old AND t.sourced_id = u.sourced_id"
+        " AND h.sourced_id = u.sourced_id AND h.replaced_by = t.import_id"
+    )
+
+
+def _let_names_go(connection: Connection, entity: Entity) -> None:
+    """Blank the unique values that change, so that two records can take theirs back crosswise."""
+    for field in entity.stored_fields:
+        if field.unique:
+            column = f'"{field.column}"'
+            connection.execute(
+                compiled(
+                    f"UPDATE {entity.table} t SET {column} = NULL FROM {_before(entity)}"
+                    f" AND t.{column} IS DISTINCT FROM h.{column}"
+                )
+            )
+
+
+def _restore(connection: Connection, entity: Entity) -> int:
+    """Give records back the rows that the import replaced."""
+    own = [c.name for c in columns(entity) if c.name not in ("sourced_id", "valid_from")]
+    sets = ", ".join(f'"{name}" = h."{name}"' for name in own)
+    return connection.execute(
+        compiled(f"UPDATE {entity.table} t SET {sets}, valid_from = now() FROM {_before(entity)}")
+    ).rowcount

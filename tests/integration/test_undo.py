@@ -1,0 +1,112 @@
+"""An import taken back: exactly what was before, and never at the cost of something later."""
+
+from typing import Any
+
+import pytest
+
+from rosterhub.model.entities import RECORDS
+from rosterhub.settings import Settings
+from rosterhub.store.connect import connect
+from rosterhub.transfer.undo import Undone, undo
+from tests.rosters import board, csv_file, enrollment, package, person, role, rows, send
+
+
+def state(config: Settings) -> dict[str, list[tuple[Any, ...]]]:
+    """Every record as it is, but for since when."""
+    return {
+        e.name: rows(config, f"SELECT to_jsonb(t) - 'valid_from' FROM {e.table} t ORDER BY 1")
+        for e in RECORDS.values()
+    }
+
+
+def take_back(config: Settings, document: dict[str, Any], *, force: bool = False) -> Undone:
+    with connect(config.write_url) as connection:
+        return undo(connection, int(document["jobId"]), force=force)
+
+
+@pytest.fixture
+def loaded(config: Settings) -> Settings:
+    send(config, package(board()))
+    return config
+
+
+def test_a_first_load_is_taken_back_to_nothing(config: Settings) -> None:
+    before = state(config)
+    document = send(config, package(board()))
+    assert take_back(config, document) == Undone(True, 0, 15, (), 0)
+    assert state(config) == before
+    assert rows(config, "SELECT state FROM imports") == [("undone",)]
+
+
+def test_everything_an_import_did_is_taken_back(loaded: Settings) -> None:
+    before = state(loaded)
+    data = board()
+    data["users"][0]["username"], data["users"][1]["username"] = "p2@x", "p1@mihon.example"
+    data["users"][0]["metadata.jp.homeClass"] = ""
+    data["users"] = [*data["users"][:2], person("p3", "翔", "高橋", grades="P1")]
+    data["roles"] = [role("p1", "student"), role("p2", "student"), role("p3", "student")]
+    data["enrollments"] = [enrollment("p1", "student"), enrollment("p3", "student")]
+    data["demographics"] = [{"sourcedId": "p3", "sex": "male"}]
+    document = send(loaded, package(data))
+    assert document["counts"]["deleted"] > 0
+    assert state(loaded) != before
+    done = take_back(loaded, document)
+    assert done.done
+    assert not done.conflicts
+    assert state(loaded) == before
+
+
+def test_two_who_swapped_their_names_get_them_back(loaded: Settings) -> None:
+    before = state(loaded)
+    names = ["p2@mihon.example", "p1@mihon.example"]
+    data = [
+        person("p1", "陽菜", "佐藤", grades="P1", username=names[0]),
+        person("p2", "蓮", "渡邉", grades="P1", username=names[1]),
+    ]
+    document = send(loaded, csv_file("users", data), "users")
+    assert document["counts"]["updated"] == 2
+    assert take_back(loaded, document).restored == 2
+    assert state(loaded) == before
+
+
+def test_imports_are_taken_back_one_after_the_other(loaded: Settings) -> None:
+    states, documents = [state(loaded)], []
+    for name in ("陽葵", "陽太"):
+        rows_ = [person("p1", name, "佐藤", grades="P1")]
+        documents.append(send(loaded, csv_file("users", rows_), "users"))
+        states.append(state(loaded))
+    assert take_back(loaded, documents[1]).done
+    assert state(loaded) == states[1]
+    assert take_back(loaded, documents[0]).done
+    assert state(loaded) == states[0]
+
+
+def test_a_record_that_a_later_import_changed_is_refused(loaded: Settings) -> None:
+    both = [person("p1", "陽葵", "佐藤", grades="P1"), person("p2", "廉", "渡邉", grades="P1")]
+    document = send(loaded, csv_file("users", both), "users")
+    later = send(loaded, csv_file("users", [person("p1", "陽太", "佐藤", grades="P1")]), "users")
+    before = state(loaded)
+    refused = take_back(loaded, document)
+    assert not refused.done
+    (conflict,) = refused.conflicts
+    assert (conflict.entity, conflict.sourced_id, conflict.why) == ("users", "p1", "changed")
+    assert conflict.import_id == int(later["jobId"])
+    assert state(loaded) == before
+    forced = take_back(loaded, document, force=True)
+    assert (forced.done, forced.restored, forced.conflicts_in_all) == (True, 1, 1)
+    names = rows(loaded, "SELECT sourced_id, given_name FROM users ORDER BY 1")
+    assert names[:2] == [("p1", "陽太"), ("p2", "蓮")]
+
+
+def test_a_new_record_that_a_later_one_refers_to_is_refused(loaded: Settings) -> None:
+    document = send(
+        loaded, csv_file("users", [person("p9", "翔", "高橋", primaryOrgSourcedId="")]), "users"
+    )
+    later = send(loaded, csv_file("enrollments", [enrollment("p9", "student")]), "enrollments")
+    refused = take_back(loaded, document)
+    (conflict,) = refused.conflicts
+    assert (conflict.sourced_id, conflict.why) == ("p9", "referred")
+    assert conflict.import_id == int(later["jobId"])
+    assert take_back(loaded, later).done
+    assert take_back(loaded, document).done
+    assert rows(loaded, "SELECT FROM users WHERE sourced_id = 'p9'") == []
