@@ -3,6 +3,7 @@ other said.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -147,3 +148,30 @@ def test_a_line_item_without_a_session_is_exported_all_the_same(hub: Hub) -> Non
     assert hub.put("lineItems", least("lineItems", sourcedId="bare")).status_code == 201
     job = send(hub.config, exported(hub.config))
     assert changes(job) == (0, 0, 0)
+
+
+def test_writes_go_on_while_the_same_records_are_imported(hub: Hub) -> None:
+    many = [ROW | {"sourcedId": f"i{n:04}", "description": "from the file"} for n in range(2_000)]
+    send(hub.config, package({"lineItems": [row | {"description": "old"} for row in many]}))
+    objectives = [
+        {"sourcedId": f"o{n:04}", "lineItemSourcedId": f"i{n:04}", "source": "case"}
+        | {"learningObjectiveId": "co"}
+        for n in range(2_000)
+    ]
+    files = package({"lineItems": many, "lineItemLearningObjectiveIds": objectives})
+
+    def put(number: int) -> int:
+        item = full("lineItems", sourcedId=f"i{number % 40 * 50:04}", title=f"put {number}")
+        return hub.put("lineItems", item).status_code
+
+    with ThreadPoolExecutor(5) as threads:
+        job = threads.submit(send, hub.config, files)
+        statuses: list[int] = []
+        while not job.done():
+            statuses += threads.map(put, range(len(statuses), len(statuses) + 8))
+    assert job.result()["state"] == "completed", job.result()["errors"]
+    assert set(statuses) == {200}
+    assert len(statuses) > 16
+    for number in range(0, 2_000, 50):
+        found = hub.get("lineItems", f"i{number:04}")
+        assert found["title"].startswith("put ") == (found["description"] != "from the file")
