@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from rosterhub import logging
+from rosterhub.api.whole_answers import WholeAnswers
 from rosterhub.lifeline import die_with_parent
 from rosterhub.settings import Settings, settings
 
@@ -36,7 +37,7 @@ def serve(config: Settings, host: str, port: int) -> None:
             port=port,
             workers=config.web_concurrency,
             loop="uvloop",
-            http="httptools",
+            http=WholeAnswers,
             lifespan="on",
             log_config=None,
             access_log=False,
