@@ -16,7 +16,7 @@ from rosterhub.store.connect import connect
 from rosterhub.transfer.export import export_package
 from tests.gradebook import FULL, Object, any_valid, full, least
 from tests.gradebook_hub import GRADEBOOK, Hub, at, gradebook_hub
-from tests.rosters import package, rows, send
+from tests.rosters import csv_file, package, rows, send
 
 FILED = ("categories", "scoreScales", "lineItems", "results")
 """Those of the gradebook that have a file."""
@@ -175,3 +175,14 @@ def test_writes_go_on_while_the_same_records_are_imported(hub: Hub) -> None:
     for number in range(0, 2_000, 50):
         found = hub.get("lineItems", f"i{number:04}")
         assert found["title"].startswith("put ") == (found["description"] != "from the file")
+
+
+def test_metadata_too_deep_to_be_shown_is_not_taken(hub: Hub) -> None:
+    category = {"sourcedId": "deep", "title": "宿題", "metadata.a.b": "kept"}
+    for name in (".".join("a" * 3_000), "c" * 300):
+        job = send(
+            hub.config, csv_file("categories", [category | {f"metadata.{name}": "x"}]), "categories"
+        )
+        [warning] = job["warnings"]
+        assert warning["code"] == "column_ignored"
+        assert hub.get("categories", "deep")["metadata"] == {"a": {"b": "kept"}}

@@ -34,10 +34,6 @@ LONGEST_TEXT = 131_072
 DIGITS = 30
 """Digits that a number may have before its point, and after it, as in a CSV cell."""
 
-LONGEST_NAME = 255
-"""Characters of the name of a metadata value, with those that it lies in."""
-
-_DEEPEST_NAME = 10
 _SHOWN = 100
 BLANKS = " \t\u3000"
 """What is trimmed off a CSV cell."""
@@ -316,11 +312,8 @@ def _metadata(value: object, here: str) -> dict[str, Any] | None:
         for key, held in inner.items():
             name = f"{prefix}.{key}" if prefix else key
             place = _at(here, name)
-            parts = name.split(".")
-            if not all(parts) or _UNSTORABLE.search(key):
-                raise BodyError(place, "is no name for metadata.")
-            if len(parts) > _DEEPEST_NAME or len(name) > LONGEST_NAME:
-                raise BodyError(place, "is too deep, or has too long a name, for metadata.")
+            if not values.names_metadata(name) or _UNSTORABLE.search(key):
+                raise BodyError(place, "is no name for metadata, or too long or deep a one.")
             if isinstance(held, dict):
                 add(name, cast("dict[str, object]", held))
             elif name in flat:

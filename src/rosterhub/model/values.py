@@ -25,3 +25,15 @@ NUMBER = r"^[+-]?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?$"
 INTEGER = "^-?[0-9]{1,9}$"
 PAIRS = r"^\{[^:{}]+:[^{}]*\}(, *\{[^:{}]+:[^{}]*\})*$"
 """`{type:identifier},{type:identifier}`, also `{lhs:rhs}` of score scales."""
+
+METADATA_NAME_MAX_LENGTH = 255
+"""Characters of the name of a metadata value, with those that it lies in."""
+METADATA_MAX_DEPTH = 10
+"""Names that metadata nests at most: what is kept must not be too deep to be shown."""
+
+
+def names_metadata(name: str) -> bool:
+    """Whether `name` (`jp.homeClass`) may name a metadata value."""
+    parts = name.split(".")
+    short = len(parts) <= METADATA_MAX_DEPTH and len(name) <= METADATA_NAME_MAX_LENGTH
+    return short and all(parts)

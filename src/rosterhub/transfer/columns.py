@@ -6,6 +6,7 @@ Matched by name in any order (spec/csv.md, "Package"); `metadata.*` columns are 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from rosterhub.model import values
 from rosterhub.model.entities import ENTITIES, ONEROSTER_11_USER_COLUMNS, Entity, Field, Kind
 from rosterhub.transfer.issues import Issue
 
@@ -93,7 +94,7 @@ def _with_11_columns(known: dict[str, Field]) -> dict[str, Field]:
 
 def _metadata(column: str) -> Field | None:
     key = column.removeprefix("metadata.")
-    return Field(column) if key and key != column and all(key.split(".")) else None
+    return Field(column) if key != column and values.names_metadata(key) else None
 
 
 def _about(code: str, column: str, name: str, **details: str) -> Issue:
