@@ -52,6 +52,15 @@ class Settings(BaseSettings):
     csv_unpacked_max_size: Annotated[int, Field(ge=1)] = Field(
         20 * 1024**3, description="The most a zip may unpack to, in bytes."
     )
+    guard_deleted_percent: Annotated[int, Field(ge=0, le=100)] = Field(
+        10, description="An import waits that would delete more of an entity's records, in percent."
+    )
+    guard_changed_percent: Annotated[int, Field(ge=0, le=100)] = Field(
+        75, description="An import waits that would change more of an entity's records, in percent."
+    )
+    guard_least_records: Annotated[int, Field(ge=1)] = Field(
+        20, description="So many records have to be concerned before an import waits."
+    )
     history_days: Annotated[int, Field(ge=1, le=36_500)] = Field(
         730, description="How long it is kept what records were before they changed, in days."
     )

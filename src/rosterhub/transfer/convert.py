@@ -64,7 +64,7 @@ _PAIRS_AT_ONCE = 50
 
 def metadata(file: StagedFile) -> str:
     """SQL for the flat metadata object that the row's cells make; blank cells leave no key."""
-    pairs = [f"{_key(c)}, {_metadata_value(c)}" for c in metadata_columns(file)]
+    pairs = [f"{_key(c)}, {cell(c)}" for c in metadata_columns(file)]
     objects = (
         f"jsonb_build_object({', '.join(pairs[at : at + _PAIRS_AT_ONCE])})"
         for at in range(0, len(pairs), _PAIRS_AT_ONCE)
@@ -86,7 +86,7 @@ def differs(file: StagedFile) -> str:
     """
     tests = [f't."{column}" IS DISTINCT FROM {value}' for column, value in fields(file)]
     for c in metadata_columns(file):
-        tests.append(f"t.metadata ->> {_key(c)} IS DISTINCT FROM {_metadata_value(c)}::text")
+        tests.append(f"t.metadata ->> {_key(c)} IS DISTINCT FROM {cell(c)}::text")
     return " OR ".join(tests)
 
 
@@ -95,6 +95,7 @@ def _key(column: StagedColumn) -> str:
     return "'" + column.field.metadata_key.replace("'", "''") + "'"
 
 
-def _metadata_value(column: StagedColumn) -> str:
-    cell = f's."{column.sql}"'
-    return f"{cell}::integer" if column.field.kind is Kind.INTEGER else cell
+def cell(column: StagedColumn) -> str:
+    """SQL for the value that a `metadata.*` cell has in the flat metadata object."""
+    text = f's."{column.sql}"'
+    return f"{text}::integer" if column.field.kind is Kind.INTEGER else text

@@ -48,12 +48,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """An import as its worker needs it."""
+    """An import as its worker needs it; `deleted` and `updated` are what was `approved`."""
 
     id: int
     state: State
     request: Request
     attempts: int
+    approved: bool = False
+    deleted: int = 0
+    updated: int = 0
 
 
 CREATE = (
@@ -97,10 +100,10 @@ def load(connection: Connection, import_id: int) -> Import | None:
     """The import, None when there is no such one."""
     row = connection.execute(
         "SELECT id, state, file_name, entity, mode, source_system, encoding, dry_run, api_key,"
-        " attempts FROM imports WHERE id = %s",
+        " attempts, approved, deleted, updated FROM imports WHERE id = %s",
         [import_id],
     ).fetchone()
-    return Import(row[0], row[1], Request(*row[2:9]), row[9]) if row else None
+    return Import(row[0], row[1], Request(*row[2:9]), *row[9:]) if row else None
 
 
 def begin(connection: Connection, import_id: int) -> None:
@@ -120,9 +123,9 @@ def update(connection: Connection, import_id: int, **columns: Any) -> None:
     _set(connection, import_id, "", columns)
 
 
-def finish(connection: Connection, import_id: int, state: State, **columns: Any) -> None:
-    """End the import as `state`."""
-    _set(connection, import_id, ", finished_at = clock_timestamp()", {**columns, "state": state})
+def finish(connection: Connection, import_id: int, **columns: Any) -> None:
+    """Set columns of the import's row, its state among them, and when it ended."""
+    _set(connection, import_id, ", finished_at = clock_timestamp()", columns)
 
 
 def _set(connection: Connection, import_id: int, more: str, columns: dict[str, Any]) -> None:
@@ -136,8 +139,12 @@ def _set(connection: Connection, import_id: int, more: str, columns: dict[str, A
 
 def fail(connection: Connection, import_id: int, issue: Issue, **columns: Any) -> None:
     """End the import as failed, for the reason `issue`."""
-    reason = {"code": issue.code, "details": dict(issue.details)}
-    finish(connection, import_id, "failed", reason=reason, **columns)
+    finish(connection, import_id, state="failed", reason=reason(issue), **columns)
+
+
+def reason(issue: Issue | None) -> dict[str, Any] | None:
+    """Why an import ended as it did, as its row keeps it."""
+    return {"code": issue.code, "details": dict(issue.details)} if issue else None
 
 
 def add_issues(connection: Connection, import_id: int, issues: list[Issue]) -> None:
@@ -180,6 +187,11 @@ def count_issues(connection: Connection, import_id: int) -> tuple[int, int, int]
 def discard(connection: Connection, import_id: int) -> None:
     """Drop the upload and every staging table of the import, whatever there is left of them."""
     connection.execute("DELETE FROM import_chunks WHERE import_id = %s", [import_id])
+    drop_staging(connection, import_id)
+
+
+def drop_staging(connection: Connection, import_id: int) -> None:
+    """Drop every staging table of the import; its upload stays, to stage it again."""
     tables = connection.execute(
         "SELECT format('staging.%%I', relname) FROM pg_class"
         " WHERE relnamespace = 'staging'::regnamespace AND relkind = 'r' AND relname ~ %s",

@@ -18,7 +18,7 @@ from rosterhub.model.entities import ENTITIES
 from rosterhub.settings import Settings
 from rosterhub.store import history
 from rosterhub.store.connect import Connection, connect
-from rosterhub.transfer import records
+from rosterhub.transfer import difference, guard, records
 from rosterhub.transfer.apply import analyze, apply
 from rosterhub.transfer.check import check
 from rosterhub.transfer.compare import Plan, Records, compare
@@ -59,6 +59,8 @@ def run_import(import_id: int, config: Settings) -> None:
             return
         found = records.load(connection, import_id)
         if not found:
+            return
+        if found.state == "waiting":
             return
         if found.state in records.FINAL:
             # A worker died between the end and the tidying up.
@@ -149,13 +151,33 @@ class _Run:
             touched = touched_users(self.connection, plans)
             warn_of_stragglers(self.connection, self.job.id, plans)
         if self.job.request.dry_run:
+            difference.write(self.connection, self.job.id, plans)
             self._complete(plans)
+        elif self._has_to_wait(plans):
+            return
         else:
             with self._step("applying"):
                 self._apply(plans, touched)
             analyze(self.connection, plans)
         records.discard(self.connection, self.job.id)
         _log.info(f"CSV import completed: {self.total} records processed", import_id=self.job.id)
+
+    def _has_to_wait(self, plans: list[Plan]) -> bool:
+        """Whether a person has to look at the import first; it is then in the state waiting."""
+        found = guard.alarms(self.connection, plans, self.job.request.source, self.config)
+        new_year = guard.rollover(self.connection, plans)
+        warnings = guard.issues(found) + ([new_year] if new_year else [])
+        records.add_issues(self.connection, self.job.id, warnings)
+        deleted = sum(p.deleted + p.gone.count for p in plans if not p.file.derived)
+        updated = sum(p.updated for p in plans if not p.file.derived)
+        seen = self.job.approved and deleted <= self.job.deleted and updated <= self.job.updated
+        if not found or seen:
+            return False
+        difference.write(self.connection, self.job.id, plans)
+        self._end("waiting", plans, reason=guard.issues(found)[0])
+        records.drop_staging(self.connection, self.job.id)
+        _log.warning("import waits for approval", import_id=self.job.id)
+        return True
 
     def fail(self, issue: Issue) -> None:
         """End as failed; the roster is as it was."""
@@ -263,6 +285,10 @@ class _Run:
             self._complete(plans)
 
     def _complete(self, plans: list[Plan]) -> None:
+        self._end("completed", plans)
+
+    def _end(self, state: records.State, plans: list[Plan], reason: Issue | None = None) -> None:
+        """Say in one statement how it ended and what was done, or would be."""
         own = [p for p in plans if not p.file.derived]
         files: list[dict[str, Any]] = []
         for plan in own:
@@ -284,11 +310,13 @@ class _Run:
             k: sum(f[k] for f in files) for k in ("created", "updated", "unchanged", "deleted")
         }
         _, _, warnings = records.count_issues(self.connection, self.job.id)
-        records.finish(
+        say = records.finish if state in records.FINAL else records.update
+        say(
             self.connection,
             self.job.id,
-            "completed",
-            progress=100,
+            state=state,
+            progress=100 if state == "completed" else _SHARES["applying"][0],
+            reason=records.reason(reason),
             files=files,
             timings=self.timings,
             total=self.total,

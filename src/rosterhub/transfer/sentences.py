@@ -402,6 +402,28 @@ CODES: dict[str, Sentence] = {
         "Errors found: {errors}. Nothing was applied.",
         "エラーが {errors} 件あるため、何も反映していません。",
     ),
+    "guard_deleted": S(
+        "{value} of {held} records of {entity} would be deleted ({percent}%). The import waits:"
+        " look at the difference, then approve or reject it.",
+        "{entity} の {held} 件のうち {value} 件({percent}%)が削除されます。取り込みを止めています。"
+        "差分を確かめてから、承認または却下してください。",
+    ),
+    "guard_changed": S(
+        "{value} of {held} records of {entity} would be changed ({percent}%). The import waits:"
+        " look at the difference, then approve or reject it.",
+        "{entity} の {held} 件のうち {value} 件({percent}%)が変更されます。取り込みを止めています。"
+        "差分を確かめてから、承認または却下してください。",
+    ),
+    "year_rollover": S(
+        "This looks like a new school year: {value} is new, and {moved} of {graded} people move up"
+        " one grade.",
+        "年次更新と思われます。{value}年度が新しく、{graded} 人のうち {moved} 人が一つ上の学年に"
+        "なります。",
+    ),
+    "import_superseded": S(
+        "A later import of this source was applied meanwhile ({value}). Reject this one.",
+        "その後に同じ送信元の取り込み({value})が反映されています。却下してください。",
+    ),
     "worker_gave_up": S(
         "The import was started {value} times and did not finish; nothing was applied.",
         "取り込みを {value} 回始めましたが終わりませんでした。何も反映していません。",

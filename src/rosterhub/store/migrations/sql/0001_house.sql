@@ -96,6 +96,8 @@ CREATE TABLE imports (
     source_system text NOT NULL DEFAULT 'default',
     encoding text,
     dry_run boolean NOT NULL DEFAULT false,
+    approved boolean NOT NULL DEFAULT false,
+    undo jsonb,
     api_key text,
     size bigint NOT NULL DEFAULT 0,
     files jsonb NOT NULL DEFAULT '[]',
@@ -137,6 +139,20 @@ CREATE TABLE import_issues (
     details jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX idx_import_issues_import_id ON import_issues (import_id, severity, id);
+
+-- What an import would change, for people to look at before it is applied: dry runs and imports
+-- that wait. `changes` holds {column: [old, new]}.
+CREATE TABLE import_changes (
+    id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT import_changes_pkey PRIMARY KEY,
+    import_id bigint NOT NULL REFERENCES imports ON DELETE CASCADE,
+    entity text NOT NULL,
+    file text NOT NULL,
+    line bigint,
+    sourced_id text NOT NULL,
+    action text NOT NULL CHECK (action IN ('created', 'updated', 'deleted')),
+    changes jsonb
+);
+CREATE INDEX idx_import_changes_import_id ON import_changes (import_id, id);
 
 -- A token a table: the same token means the same rows. Every transaction that changes rows of an
 -- entity sets a new one, so that counts and answers can be kept and never be wrong.
