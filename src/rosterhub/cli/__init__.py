@@ -10,7 +10,19 @@ import psycopg
 import typer
 
 import rosterhub
-from rosterhub.cli import audit, clients, db, export, generate, imports, keys, openapi, serve, up
+from rosterhub.cli import (
+    audit,
+    check,
+    clients,
+    db,
+    export,
+    generate,
+    imports,
+    keys,
+    openapi,
+    serve,
+    up,
+)
 
 app = typer.Typer(
     name="rosterhub",
@@ -26,6 +38,7 @@ app.add_typer(db.app, name="db")
 app.command("generate")(generate.generate)
 app.command("import")(imports.import_)
 app.command("export")(export.export)
+app.command("check")(check.check)
 app.add_typer(imports.app, name="imports")
 app.add_typer(keys.app, name="keys")
 app.add_typer(clients.app, name="clients")
