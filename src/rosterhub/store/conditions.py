@@ -161,24 +161,38 @@ def _reach(
             return _metadata(prop, ".".join(rest), row, parameters)
         case _:
             pass
-    raise UnknownField(f"{name[:60]!r} cannot be filtered by; {_hint(prop)}")
+    raise UnknownField(f"{name[:60]!r} cannot be filtered by; {_hint(prop, name)}")
 
 
-def _hint(prop: Property) -> str:
+def _hint(prop: Property, name: str) -> str:
+    """What to name instead of `name`, which leads into `prop` and no further."""
+    segments = name.split(".")
+    place = prop.name
+    if prop.name in segments:
+        place = ".".join(segments[: segments.index(prop.name) + 1])
     match prop:
         case Reference() | Linked():
-            return f"name {prop.name}.sourcedId."
+            return f"name {place}.sourcedId."
         case Pairs():
-            return f"name {prop.name}.{prop.left} or {prop.name}.{prop.right}."
+            return f"name {place}.{prop.left} or {place}.{prop.right}."
         case Rows():
-            names = ", ".join(f"{prop.name}.{p.name}" for p in prop.parts)
-            return f"name one of {names}."
+            return f"name one of {', '.join(f'{place}.{part}' for part in _parts(prop))}."
         case Nested():
-            return f"name one of {', '.join(p.name for p in prop.parts)} within {prop.name}."
+            return f"name one of {', '.join(f'{place}.{p.name}' for p in prop.parts)}."
         case Metadata():
             return "name a key, such as metadata.jp.homeClass."
         case Scalar() | First():
             return f"{prop.name} is a value without parts."
+
+
+def _parts(prop: Rows) -> list[str]:
+    """What can be named within its objects."""
+    names = [p.name for p in prop.parts]
+    if prop.group is None:
+        return names
+    if len(names) == 1:
+        return [prop.group.name, prop.grouped]
+    return [prop.group.name, *(f"{prop.grouped}.{name}" for name in names)]
 
 
 def _type(prop: Reference | Linked, reference: _Operand) -> _Operand:
@@ -229,7 +243,7 @@ def _rows(
     elif prop.group:
         inner = None
     if inner is None:
-        raise UnknownField(f"{name[:60]!r} cannot be filtered by; {_hint(prop)}")
+        raise UnknownField(f"{name[:60]!r} cannot be filtered by; {_hint(prop, name)}")
     found = _reach(inner, rest, "r", name, parameters)
     assert isinstance(found, _One)
     return _Many(found.field, found.value, source)
