@@ -1,8 +1,12 @@
 """Exports over HTTP: one CSV file, or the whole roster as a zip, streamed (docs/exports.md)."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from threading import BoundedSemaphore
 
+from anyio import CancelScope
+from anyio.to_thread import run_sync
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -13,7 +17,7 @@ from rosterhub.api.hub import authenticate, hub
 from rosterhub.model.entities import ENTITIES
 from rosterhub.model.profiles import DEFAULT_PROFILE, Profile
 from rosterhub.settings import Settings
-from rosterhub.store.connect import connect
+from rosterhub.store.connect import Connection, connect
 from rosterhub.transfer import export
 
 router = APIRouter(prefix="/api/v1.2/csv/export", tags=["exports"])
@@ -29,12 +33,11 @@ async def export_package(request: Request) -> Response:
     """The roster as a OneRoster zip with its manifest, in the profile `profile`."""
     await authenticate(request, "export")
     profile, bom = _options(request)
-    name = export.package_name(profile, datetime.now(UTC).date())
-    return StreamingResponse(
-        _package(hub(request).settings, profile, bom),
-        media_type="application/zip",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    async with hub(request).pools.read.connection() as connection:
+        districts = await (await connection.execute(export.DISTRICTS)).fetchall()
+    name = export.package_name(profile, datetime.now(UTC).date(), districts)
+    chunks = _package(hub(request).settings, profile, bom)
+    return await _streamed(chunks, name, "application/zip")
 
 
 @router.get(
@@ -52,11 +55,8 @@ async def export_file(request: Request, entity: parts.FileName) -> Response:
             404, "unknownobject", f"There is no file {entity[:40]!r} to export; known: {known}."
         )
     profile, bom = _options(request)
-    return StreamingResponse(
-        _file(hub(request).settings, entity, profile, bom),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{entity}.csv"'},
-    )
+    chunks = _file(hub(request).settings, entity, profile, bom)
+    return await _streamed(chunks, f"{entity}.csv", "text/csv; charset=utf-8")
 
 
 def _options(request: Request) -> tuple[Profile, bool]:
@@ -75,12 +75,52 @@ def _options(request: Request) -> tuple[Profile, bool]:
     return profile, bom == "true"
 
 
-# A connection of its own for each export: a slow reader must not hold one of the pool.
-def _file(config: Settings, entity: str, profile: Profile, bom: bool) -> Iterator[bytes]:
-    with connect(config.read_url, "rosterhub export") as connection:
+async def _streamed(chunks: Generator[bytes], name: str, media_type: str) -> Response:
+    """The answer that streams `chunks`; what fails at once fails before it has begun."""
+    first = await run_sync(next, chunks, b"")
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(_in_threads(first, chunks), 200, headers, media_type)
+
+
+async def _in_threads(first: bytes, chunks: Generator[bytes]) -> AsyncGenerator[bytes]:
+    """`first` and then `chunks`, made in threads, and ended there when the client goes away."""
+    try:
+        chunk = first
+        while chunk:
+            yield chunk
+            chunk = await run_sync(next, chunks, b"")
+    finally:
+        with CancelScope(shield=True):
+            await run_sync(chunks.close)
+
+
+_AT_ONCE = 8
+_free = BoundedSemaphore(_AT_ONCE)
+"""Every export has a database session of its own, so that a slow reader holds none of the pool;
+there may be so many of them in one process."""
+
+
+@contextmanager
+def _session(config: Settings) -> Generator[Connection]:
+    if not _free.acquire(blocking=False):
+        raise ApiError(
+            503,
+            "server_busy",
+            f"{_AT_ONCE} exports are under way. Try again when one of them is done.",
+            {"Retry-After": "10"},
+        )
+    try:
+        with connect(config.read_url, "rosterhub export") as connection:
+            yield connection
+    finally:
+        _free.release()
+
+
+def _file(config: Settings, entity: str, profile: Profile, bom: bool) -> Generator[bytes]:
+    with _session(config) as connection:
         yield from export.export_file(connection, ENTITIES[entity], profile, bom=bom)
 
 
-def _package(config: Settings, profile: Profile, bom: bool) -> Iterator[bytes]:
-    with connect(config.read_url, "rosterhub export") as connection:
+def _package(config: Settings, profile: Profile, bom: bool) -> Generator[bytes]:
+    with _session(config) as connection:
         yield from export.export_package(connection, profile, bom=bom)

@@ -8,7 +8,7 @@ imports again without a change.
 import csv
 import io
 import zipfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from datetime import date
 from typing import IO, cast
 
@@ -23,7 +23,7 @@ _BOM = "\ufeff".encode()
 
 def export_file(
     connection: Connection, entity: Entity, profile: Profile, *, bom: bool = False
-) -> Iterator[bytes]:
+) -> Generator[bytes]:
     """One CSV file in chunks of about 256 KiB, header first."""
     with connection.transaction():
         _snapshot(connection)
@@ -32,7 +32,7 @@ def export_file(
 
 def export_package(
     connection: Connection, profile: Profile, *, bom: bool = False
-) -> Iterator[bytes]:
+) -> Generator[bytes]:
     """The whole roster as a OneRoster zip, in chunks; every file of one moment."""
     out = _Pipe()
     with (
@@ -51,9 +51,19 @@ def export_package(
     yield from out.drain()
 
 
-def package_name(profile: Profile, day: date) -> str:
-    """`RO_YYYYMMDD_CODE.zip` for a Japanese profile, without a code when there is none."""
-    return f"RO_{day:%Y%m%d}.zip" if profile.japanese else f"oneroster-{day:%Y%m%d}.zip"
+DISTRICTS = "SELECT identifier FROM orgs WHERE type = 'district' AND status = 'active' LIMIT 2"
+"""Finds what `package_name` needs to know."""
+
+
+def package_name(profile: Profile, day: date, districts: Sequence[tuple[str | None]]) -> str:
+    """`RO_YYYYMMDD_CODE.zip` for a Japanese profile; CODE is the identifier of the one district,
+    and left out where there is none, or several.
+    """
+    if not profile.japanese:
+        return f"oneroster-{day:%Y%m%d}.zip"
+    code = districts[0][0] if len(districts) == 1 else None
+    suffix = f"_{code}" if code and code.isascii() and code.isalnum() else ""
+    return f"RO_{day:%Y%m%d}{suffix}.zip"
 
 
 def _snapshot(connection: Connection) -> None:
