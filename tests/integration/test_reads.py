@@ -350,3 +350,9 @@ def test_without_a_key_nothing_is_said_of_what_there_is(client: httpx.Client) ->
     for path in (USERS, f"{USERS}/p1", f"{USERS}/nobody", f"{USERS}?limit=x", f"{USERS}?filter=x"):
         answer = client.get(path, headers={"X-API-Key": "no-such-key"})
         assert minor(answer) == (401, "unauthorisedrequest")
+
+
+def test_what_there_is_not_is_404_whatever_the_client_has(client: httpx.Client) -> None:
+    for path in (f"{USERS}/nobody", f"{ROSTERING}/schools/nobody/classes"):
+        answer = client.get(path, headers={"If-None-Match": "*"})
+        assert minor(answer) == (404, "unknownobject")
