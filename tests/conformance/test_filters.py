@@ -94,7 +94,7 @@ def _worth_asking(path: Path, operator: str, held: list[list[Any]]) -> list[str]
             most = [shown(v) for v in held[0]]
             picked += [",".join(most), f"{most[0]},zzz", ",".join(reversed(some))]
     elif path.kind != "text":
-        picked += _OTHERWISE[path.kind]
+        picked += _OTHERWISE[path.kind][:1]
     if operator == "~":
         picked += [value[1:4].upper() for value in picked[:1]]
     return [value for value in dict.fromkeys(picked) if 0 < len(value) < 1_000]
