@@ -292,6 +292,9 @@ def test_what_is_deleted_is_shown_as_it_was_until_it_is_put_again(hub: Hub, enti
     assert times[0] == times[1]
     only = {"filter": f"sourcedId='{sent['sourcedId']}' AND status='tobedeleted'"}
     assert hub.ids(f"/{entity}", **only) == [sent["sourcedId"]]
+    if "scoreScale" in sent:
+        by_scale = {"filter": f"{only['filter']} AND scoreScale.sourcedId='abc'"}
+        assert hub.ids(f"/{entity}", **by_scale) == [sent["sourcedId"]]
     assert hub.put(entity, sent).status_code == 200
     assert hub.get(entity, sent["sourcedId"]) == hub.shown(entity, sent)
     assert hub.ids(f"/{entity}", **only) == []

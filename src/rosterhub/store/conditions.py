@@ -23,7 +23,7 @@ from rosterhub.model.objects import (
     Version,
     by_name,
 )
-from rosterhub.store.documents import first, instant
+from rosterhub.store.documents import counts, first, instant
 from rosterhub.store.schema import LIVE
 
 
@@ -215,7 +215,7 @@ def _linked(prop: Linked, row: str, parameters: Parameters) -> _One | _Many:
     column = entity.by_name[prop.target].column if prop.target else "sourced_id"
     rows = (
         f"SELECT l.{column} AS id FROM {entity.table} l"
-        f" WHERE l.{entity.by_name[prop.via].column} = {row}.sourced_id AND l.status = 'active'"
+        f" WHERE l.{entity.by_name[prop.via].column} = {row}.sourced_id AND {counts(prop, row)}"
     )
     if prop.own:
         rows += f' UNION ALL SELECT unnest({row}."{prop.own.column}")'

@@ -108,16 +108,21 @@ def _reference(prop: Reference, row: str, version: Version) -> str:
     return f"'[' || ({listed}) || ']'"
 
 
+def counts(prop: Linked, row: str) -> str:
+    """SQL for whether a row `l` of `prop.entity` counts for the row `row`, which it belongs to."""
+    if prop.single:
+        # Like a part of the record: deleted along with it, and shown with it.
+        return f"(l.status = 'active' OR {row}.status = 'tobedeleted')"
+    return "l.status = 'active'"
+
+
 def _linked(prop: Linked, row: str, version: Version) -> str:
     entity = RECORDS[prop.entity]
     column = entity.by_name[prop.target].column if prop.target else "sourced_id"
     via = entity.by_name[prop.via].column
-    live = "l.status = 'active'"
-    if prop.single:
-        # Like a part of the record: deleted along with it, and shown with it.
-        live = f"({live} OR {row}.status = 'tobedeleted')"
     rows = (
-        f"SELECT l.{column} AS id FROM {entity.table} l WHERE l.{via} = {row}.sourced_id AND {live}"
+        f"SELECT l.{column} AS id FROM {entity.table} l"
+        f" WHERE l.{via} = {row}.sourced_id AND {counts(prop, row)}"
     )
     if prop.own:
         rows += f' UNION SELECT unnest({row}."{prop.own.column}")'
