@@ -39,7 +39,8 @@ def heard_of(config: Settings) -> bool:
     missing = contextlib.suppress(psycopg.errors.UndefinedTable)
     with missing, connect(config.write_url) as connection:
         found = connection.execute(
-            "SELECT FROM procrastinate_workers WHERE last_heartbeat > now() - interval '1 minute'"
+            "SELECT FROM procrastinate.procrastinate_workers"
+            " WHERE last_heartbeat > now() - interval '1 minute'"
         )
         return found.rowcount > 0
     return False
