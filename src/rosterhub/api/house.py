@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 import rosterhub
 from rosterhub.access import scopes
 from rosterhub.api import (
+    decisions,
     exports,
     health,
     imports,
@@ -25,7 +26,13 @@ from rosterhub.api import (
 TITLE = "RosterHub: imports, exports, health"
 PATH = "/openapi.json"
 
-_ROUTERS: tuple[APIRouter, ...] = (health.router, oauth.router, imports.router, exports.router)
+_ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    oauth.router,
+    imports.router,
+    decisions.router,
+    exports.router,
+)
 _PUBLIC: tuple[APIRouter, ...] = (health.router, oauth.router)
 _SCOPES = (scopes.IMPORT, scopes.EXPORT)
 _ERRORS = (400, 401, 403, 500, 503)

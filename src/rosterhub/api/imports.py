@@ -65,7 +65,7 @@ async def list_jobs(
             compiled(f"{records.ROW} ORDER BY id DESC LIMIT %s OFFSET %s"), [limit, offset]
         )
         rows = await cursor.fetchall()
-    language = _language(request)
+    language = language_of(request)
     return JSONResponse({"jobs": [records.document(row, (), (), language) for row in rows]})
 
 
@@ -74,14 +74,14 @@ async def show_job(request: Request, job_id: parts.JobId) -> Response:
     """The job document with its first 1,000 errors and warnings."""
     await authenticate(request, "import")
     async with hub(request).pools.write.connection() as connection:
-        row = await _row(connection, job_id)
+        row = await row_of(connection, job_id)
         issues: dict[str, list[tuple[Any, ...]]] = {}
         for severity in ("error", "warning"):
             cursor = await connection.execute(
                 compiled(f"{records.ISSUES} LIMIT {records.SHOWN}"), [row[0], severity]
             )
             issues[severity] = await cursor.fetchall()
-    document = records.document(row, issues["error"], issues["warning"], _language(request))
+    document = records.document(row, issues["error"], issues["warning"], language_of(request))
     return JSONResponse({"job": document})
 
 
@@ -96,9 +96,9 @@ async def errors_csv(request: Request, job_id: parts.JobId) -> Response:
     await authenticate(request, "import")
     at = hub(request)
     async with at.pools.write.connection() as connection:
-        row = await _row(connection, job_id)
+        row = await row_of(connection, job_id)
     return StreamingResponse(
-        _issues_as_csv(at, row[0], _language(request)),
+        _issues_as_csv(at, row[0], language_of(request)),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="import-{row[0]}-errors.csv"'},
     )
@@ -168,7 +168,8 @@ def _too_large(limit: int) -> ApiError:
     )
 
 
-async def _row(connection: Any, job_id: str) -> tuple[Any, ...]:
+async def row_of(connection: Any, job_id: str) -> tuple[Any, ...]:
+    """The row of `records.ROW` of the import that a path names; 404 when there is none."""
     row = None
     if job_id.isascii() and job_id.isdigit() and len(job_id) < 10:
         cursor = await connection.execute(compiled(f"{records.ROW} WHERE id = %s"), [int(job_id)])
@@ -179,7 +180,7 @@ async def _row(connection: Any, job_id: str) -> tuple[Any, ...]:
 
 
 async def _issues_as_csv(at: Hub, import_id: int, language: Language) -> AsyncGenerator[bytes]:
-    yield "\ufeff".encode() + _csv_line(("severity", "file", "line", "column", "code", "message"))
+    yield "\ufeff".encode() + csv_line(("severity", "file", "line", "column", "code", "message"))
     for severity in ("error", "warning"):
         last = 0
         while True:
@@ -196,12 +197,13 @@ async def _issues_as_csv(at: Hub, import_id: int, language: Language) -> AsyncGe
 
 def _issue_line(severity: str, row: tuple[Any, ...], language: Language) -> bytes:
     issue = records.issue_document(row, language)
-    return _csv_line((severity, *(_harmless(cell) for cell in issue.values())))
+    return csv_line((severity, *issue.values()))
 
 
-def _csv_line(cells: Iterable[Any]) -> bytes:
+def csv_line(cells: Iterable[Any]) -> bytes:
+    """A line of CSV that a spreadsheet may open."""
     out = io.StringIO()
-    csv.writer(out).writerow(cells)
+    csv.writer(out).writerow(map(_harmless, cells))
     return out.getvalue().encode()
 
 
@@ -210,7 +212,8 @@ def _harmless(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
 
 
-def _language(request: Request) -> Language:
+def language_of(request: Request) -> Language:
+    """The language to answer in: Japanese where the client prefers it."""
     wanted = request.headers.get("accept-language", "").lower()
     ja, en = wanted.find("ja"), wanted.find("en")
     return "ja" if ja >= 0 and (en < 0 or ja < en) else "en"

@@ -11,6 +11,7 @@ from fastapi import Path, Query
 from rosterhub.model.entities import ENTITIES
 from rosterhub.model.profiles import DEFAULT_PROFILE, PROFILES
 from rosterhub.transfer import options
+from rosterhub.transfer.difference import ACTIONS
 from rosterhub.transfer.reader import ENCODINGS
 from rosterhub.transfer.records import State
 
@@ -82,6 +83,7 @@ SCHEMAS: dict[str, Any] = {
         createdAt=_TIME,
         startedAt=_TIME,
         finishedAt=_TIME,
+        undo={"type": ["object", "null"]},
         errors=_ISSUES,
         warnings=_ISSUES,
     ),
@@ -144,11 +146,40 @@ def _download(content_type: str) -> dict[str, Any]:
     return {**_answer(content_type, file, "export"), "parameters": _query(given)}
 
 
+def decision(status: int) -> dict[str, Any]:
+    """A decision about an import, which answers `status`; 409 when it is in no state for that."""
+    content = {"application/json": {"schema": _closed(job=_named("Job"))}}
+    return {
+        **_secured("import"),
+        "responses": {
+            str(status): {"description": "The import as it is now.", "content": content},
+            "409": {
+                "description": "The import is in another state, or superseded.",
+                "content": {"application/json": {"schema": _named("imsx_StatusInfo")}},
+            },
+        },
+    }
+
+
 IMPORT_PACKAGE = _upload(_OPTIONS)
 IMPORT_FILE = _upload({"mode": _MODE, **_OPTIONS})
 LIST_JOBS = _answer(
     "application/json", _closed(jobs={"type": "array", "items": _named("Job")}), "import"
 )
+_CHANGE = _closed(
+    id=_TEXT,
+    entity=_TEXT,
+    file=_TEXT,
+    line={"type": ["integer", "null"]},
+    sourcedId=_TEXT,
+    action={"type": "string", "enum": list(ACTIONS)},
+    changes={"type": "object"},
+)
+DIFFERENCE = _answer(
+    "application/json", _closed(changes={"type": "array", "items": _CHANGE}, next=_MAYBE), "import"
+)
+DIFFERENCE_CSV = _answer("text/csv", {"type": "string"}, "import")
+DIFFERENCE_TEXT = _answer("text/plain", {"type": "string"}, "import")
 SHOW_JOB = _answer("application/json", _closed(job=_named("Job")), "import")
 ERRORS_CSV = _answer("text/csv", {"type": "string"}, "import")
 EXPORT_PACKAGE = _download("application/zip")

@@ -52,7 +52,9 @@ def follow(
 
 def _state(connection: Connection, import_id: int) -> tuple[str, float]:
     row = connection.execute(
-        "SELECT state, progress FROM imports WHERE id = %s", [import_id]
+        "SELECT CASE undo ->> 'state' WHEN 'queued' THEN 'undoing' ELSE state END, progress"
+        " FROM imports WHERE id = %s",
+        [import_id],
     ).fetchone()
     assert row is not None
     return row[0], row[1]

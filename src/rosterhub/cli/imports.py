@@ -10,13 +10,14 @@ from rich.table import Table
 
 from rosterhub.cli.following import follow
 from rosterhub.cli.language import language
+from rosterhub.jobs.decide import CannotDecideError, Decision, decide
 from rosterhub.jobs.submit import submit
 from rosterhub.model.entities import ENTITIES
 from rosterhub.settings import Settings, settings
 from rosterhub.store.connect import Connection, compiled, connect
-from rosterhub.transfer import options, records
+from rosterhub.transfer import difference, options, records
 
-app = typer.Typer(no_args_is_help=True, help="List and show imports.")
+app = typer.Typer(no_args_is_help=True, help="List, show, approve, reject and undo imports.")
 _errors = Console(stderr=True, highlight=False)
 _SHOWN = 20
 
@@ -95,6 +96,79 @@ def show(
         typer.echo(json.dumps({"job": document}, ensure_ascii=False))
     else:
         _summary(document)
+
+
+@app.command()
+def diff(
+    import_id: Annotated[int, typer.Argument(metavar="ID")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a line each.")] = False,
+) -> None:
+    """What a dry run, or an import that waits, would change."""
+    with connect(settings().write_url) as connection:
+        _document(connection, import_id)
+        with connection.transaction(), connection.cursor("difference") as rows:
+            rows.execute(difference.SELECT, [import_id, 0, None, None, None, None])
+            for row in rows:
+                if as_json:
+                    typer.echo(json.dumps(difference.documents([row])[0], ensure_ascii=False))
+                else:
+                    typer.echo(difference.text(row), nl=False)
+
+
+@app.command()
+def approve(
+    import_id: Annotated[int, typer.Argument(metavar="ID")],
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Let an import that waits go on."""
+    _decide(import_id, "approve", wait=wait, as_json=as_json)
+
+
+@app.command()
+def reject(
+    import_id: Annotated[int, typer.Argument(metavar="ID")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Give up an import that waits; nothing is applied."""
+    _decide(import_id, "reject", wait=False, as_json=as_json)
+
+
+@app.command()
+def undo(
+    import_id: Annotated[int, typer.Argument(metavar="ID")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Leave what was touched since, undo the rest.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Take back an import that was applied: every record is again what it was."""
+    _decide(import_id, "undo", wait=wait, as_json=as_json, force=force)
+
+
+def _decide(
+    import_id: int, decision: Decision, *, wait: bool, as_json: bool, force: bool = False
+) -> None:
+    with connect(settings().write_url) as connection:
+        try:
+            decide(connection, import_id, decision, force=force)
+        except CannotDecideError as error:
+            _errors.print(error.text(language()), markup=False)
+            raise typer.Exit(1) from error
+        if wait:
+            follow(connection, import_id, quiet=as_json)
+        document = _document(connection, import_id)
+    if as_json:
+        typer.echo(json.dumps({"job": document}, ensure_ascii=False))
+    else:
+        _summary(document)
+    undone: dict[str, Any] = document["undo"] or {}
+    if undone.get("state") == "refused":
+        for conflict in undone.get("conflicts", ())[:_SHOWN]:
+            words = "{entity} {sourcedId}: {why}, import {jobId}".format_map(conflict)
+            _errors.print(words, markup=False)
+        raise typer.Exit(1)
 
 
 def _request(path: Path, entity: str, given: dict[str, str], config: Settings) -> records.Request:

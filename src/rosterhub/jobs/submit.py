@@ -3,12 +3,12 @@ is never the one without the other.
 """
 
 from collections.abc import Awaitable, Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
 import procrastinate
 import psycopg
-from procrastinate.exceptions import ConnectorException
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import JobDeferrer
 from psycopg.rows import TupleRow
 
@@ -29,6 +29,16 @@ def submit(connection: Connection, request: records.Request, upload: BinaryIO) -
         with _in_the_words_of_psycopg():
             _deferrer(import_id, request.source, connection).defer(import_id=import_id)
     return import_id
+
+
+def requeue(connection: Connection, import_id: int, source: str) -> None:
+    """Queue an import that is kept already, in the transaction that is open on `connection`."""
+    # A job of it that is in the queue already will do as well.
+    with suppress(AlreadyEnqueued), connection.transaction():
+        connection.execute(_WHERE_JOBS_ARE)
+        with _in_the_words_of_psycopg():
+            _deferrer(import_id, source, connection).defer(import_id=import_id)
+        connection.execute("SET LOCAL search_path TO public")
 
 
 def _chunks(upload: BinaryIO) -> Iterator[bytes]:

@@ -109,14 +109,14 @@ def lines(row: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
         yield (*begin, name, _cell(old), _cell(new))
 
 
-def text(row: tuple[Any, ...]) -> str:
+def text(row: tuple[Any, ...]) -> bytes:
     """A row of `SELECT` as lines of text for a person."""
     _, entity, file, line, sourced_id, action, changes = row
     place = f" ({file}:{line})" if line else ""
     out = [f"{_SIGNS[action]} {entity} {sourced_id}{place}"]
     for name, (old, new) in _pairs(changes):
         out.append(f"    {name}: {_cell(old) or '(blank)'} → {_cell(new) or '(blank)'}")
-    return "\n".join(out) + "\n"
+    return ("\n".join(out) + "\n").encode()
 
 
 _SIGNS = {"created": "+", "updated": "~", "deleted": "-"}

@@ -48,7 +48,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """An import as its worker needs it; `deleted` and `updated` are what was `approved`."""
+    """An import as its worker needs it; `deleted` and `updated` are what was `approved`,
+    `undo` is what became of taking it back.
+    """
 
     id: int
     state: State
@@ -57,6 +59,7 @@ class Import:
     approved: bool = False
     deleted: int = 0
     updated: int = 0
+    undo: dict[str, Any] | None = None
 
 
 CREATE = (
@@ -100,7 +103,7 @@ def load(connection: Connection, import_id: int) -> Import | None:
     """The import, None when there is no such one."""
     row = connection.execute(
         "SELECT id, state, file_name, entity, mode, source_system, encoding, dry_run, api_key,"
-        " attempts, approved, deleted, updated FROM imports WHERE id = %s",
+        " attempts, approved, deleted, updated, undo FROM imports WHERE id = %s",
         [import_id],
     ).fetchone()
     return Import(row[0], row[1], Request(*row[2:9]), *row[9:]) if row else None
@@ -204,7 +207,7 @@ def drop_staging(connection: Connection, import_id: int) -> None:
 ROW = (
     "SELECT id, state, source_system, files, progress, total, created, updated, unchanged, deleted,"
     " failed, warnings, timings, reason, file_name, entity, mode, dry_run, created_at, started_at,"
-    " finished_at FROM imports"
+    " finished_at, undo FROM imports"
 )
 ISSUES = (
     "SELECT severity, file, line, column_name, code, details FROM import_issues"
@@ -250,6 +253,7 @@ def document(
         "createdAt": _time(row[18]),
         "startedAt": _time(row[19]),
         "finishedAt": _time(row[20]),
+        "undo": row[21],
         "errors": [issue_document(i, language) for i in errors],
         "warnings": [issue_document(i, language) for i in warnings],
     }

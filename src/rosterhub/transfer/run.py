@@ -26,6 +26,7 @@ from rosterhub.transfer.derive import roles_of_11, touched_users, warn_of_stragg
 from rosterhub.transfer.issues import Issue, RefusedError, sentence
 from rosterhub.transfer.package import Package, open_package, single_file
 from rosterhub.transfer.stage import StagedFile, stage
+from rosterhub.transfer.undo import undo
 from rosterhub.transfer.upload import Upload
 
 _ATTEMPTS = 5
@@ -62,6 +63,9 @@ def run_import(import_id: int, config: Settings) -> None:
             return
         if found.state == "waiting":
             return
+        if found.undo and found.undo["state"] == "queued":
+            _take_back(connection, import_id, force=bool(found.undo.get("force")))
+            return
         if found.state in records.FINAL:
             # A worker died between the end and the tidying up.
             records.discard(connection, import_id)
@@ -86,6 +90,27 @@ def run_import(import_id: int, config: Settings) -> None:
         except Exception as error:
             _log_without_data(error, import_id)
             run.fail(Issue("internal_error", details={"value": import_id}))
+
+
+def _take_back(connection: Connection, import_id: int, *, force: bool) -> None:
+    """Undo the import and keep what came of it."""
+    try:
+        done = undo(connection, import_id, force=force)
+    except psycopg.errors.UniqueViolation as error:
+        kept: dict[str, Any] = {"state": "refused", "constraint": error.diag.constraint_name}
+    else:
+        kept = {
+            "state": "done" if done.done else "refused",
+            "restored": done.restored,
+            "removed": done.removed,
+            "conflicts": [
+                {"entity": c.entity, "sourcedId": c.sourced_id, "why": c.why, "jobId": c.import_id}
+                for c in done.conflicts
+            ],
+            "conflictsInAll": done.conflicts_in_all,
+        }
+    records.update(connection, import_id, undo=kept)
+    _log.info("import undo ended", import_id=import_id, outcome=kept["state"])
 
 
 def _log_without_data(error: Exception, import_id: int) -> None:

@@ -420,6 +420,14 @@ CODES: dict[str, Sentence] = {
         "年次更新と思われます。{value}年度が新しく、{graded} 人のうち {moved} 人が一つ上の学年に"
         "なります。",
     ),
+    "import_unknown": S(
+        "There is no import {value}.",
+        "取り込み {value} はありません。",
+    ),
+    "import_state": S(
+        "Import {value} is in the state {state}; it would have to be {expected}.",
+        "取り込み {value} の状態は {state} です。{expected} のときにだけできます。",
+    ),
     "import_superseded": S(
         "A later import of this source was applied meanwhile ({value}). Reject this one.",
         "その後に同じ送信元の取り込み({value})が反映されています。却下してください。",

@@ -1,0 +1,75 @@
+"""What a person decides about an import: approve or reject one that waits, take back one that is
+done. Each is one transaction with the job that carries it out.
+"""
+
+from typing import Literal
+
+from psycopg.types.json import Jsonb
+
+from rosterhub.jobs.submit import requeue
+from rosterhub.store.connect import Connection
+from rosterhub.transfer import records
+from rosterhub.transfer.issues import Issue, Language, sentence
+
+Decision = Literal["approve", "reject", "undo"]
+
+
+class CannotDecideError(Exception):
+    """The import is in no state for that; `issue` says why."""
+
+    def __init__(self, issue: Issue) -> None:
+        super().__init__(issue.code)
+        self.issue = issue
+
+    def text(self, language: Language) -> str:
+        """What to tell the one who decided."""
+        return sentence(self.issue.code, self.issue.details, language)
+
+
+def decide(
+    connection: Connection, import_id: int, decision: Decision, *, force: bool = False
+) -> None:
+    """Carry `decision` out, or queue what does; `force` lets an undo leave conflicts as they are.
+
+    Raises:
+        CannotDecideError: there is no such import, or it is in another state.
+    """
+    with connection.transaction():
+        row = connection.execute(
+            "SELECT state, source_system, dry_run, undo ->> 'state' FROM imports WHERE id = %s"
+            " FOR UPDATE",
+            [import_id],
+        ).fetchone()
+        if not row:
+            raise CannotDecideError(Issue("import_unknown", details={"value": import_id}))
+        state, source, dry_run, undoing = row
+        wanted = "completed" if decision == "undo" else "waiting"
+        if state != wanted or dry_run or undoing == "queued":
+            details = {"value": import_id, "state": state, "expected": wanted}
+            raise CannotDecideError(Issue("import_state", details=details))
+        match decision:
+            case "approve":
+                _see_not_superseded(connection, import_id, source)
+                records.update(
+                    connection, import_id, state="queued", approved=True, attempts=0, reason=None
+                )
+                requeue(connection, import_id, source)
+            case "reject":
+                records.finish(connection, import_id, state="rejected")
+                records.discard(connection, import_id)
+            case "undo":
+                records.update(
+                    connection, import_id, undo=Jsonb({"state": "queued", "force": force})
+                )
+                requeue(connection, import_id, source)
+
+
+def _see_not_superseded(connection: Connection, import_id: int, source: str) -> None:
+    """What was sent later is newer: an old file must not take its place."""
+    row = connection.execute(
+        "SELECT max(id) FROM imports WHERE id > %s AND source_system = %s AND state = 'completed'"
+        " AND NOT dry_run",
+        [import_id, source],
+    ).fetchone()
+    if row and row[0]:
+        raise CannotDecideError(Issue("import_superseded", details={"value": row[0]}))
