@@ -1,0 +1,148 @@
+"""`rosterhub import`, `imports` and `export` as an operator types them."""
+
+import json
+import os
+import re
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from rosterhub.settings import Settings
+from tests.hubs import ROSTERHUB, plain_environment
+from tests.rosters import board, csv_file, package, rows, send
+
+
+@pytest.fixture(scope="module")
+def hub(fresh: Callable[[], AbstractContextManager[Settings]]) -> Iterator[Settings]:
+    """A hub that holds the small board, for tests that leave it as it is."""
+    with fresh() as config:
+        data = board()
+        data["orgs"][0]["identifier"] = "011000"
+        assert send(config, package(data))["state"] == "completed"
+        yield config
+
+
+def rosterhub(
+    config: Settings, *arguments: str, folder: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*ROSTERHUB, *arguments],
+        cwd=folder,
+        env=plain_environment(DATABASE_URL=config.read_url, **environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_an_import_is_queued(hub: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    path.write_bytes(csv_file("users", board()["users"]))
+    done = rosterhub(hub, "import", str(path), "--source", "sis-1", "--json")
+    assert done.returncode == 0, done.stderr
+    job = json.loads(done.stdout)["job"]
+    assert (job["state"], job["entity"], job["source"]) == ("queued", "users", "sis-1")
+    listed = json.loads(rosterhub(hub, "imports", "list", "--json").stdout)["jobs"]
+    assert job["jobId"] in {j["jobId"] for j in listed}
+    shown = json.loads(rosterhub(hub, "imports", "show", job["jobId"], "--json").stdout)["job"]
+    assert shown["fileName"] == "users.csv"
+    assert rows(
+        hub,
+        "SELECT count(*) FROM procrastinate.procrastinate_jobs WHERE args ->> 'import_id' = %s",
+        job["jobId"],
+    ) == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "code", "says"),
+    [
+        ("users.csv", ["--mode", "all"], 2, "merge, bulk, delta"),
+        ("pupils.csv", [], 2, "no OneRoster file"),
+        ("board.zip", ["--mode", "bulk"], 2, "manifest"),
+        ("users.csv", ["--encoding", "latin-1"], 2, "cp932"),
+        ("users.csv", ["--sauce", "x"], 2, "No such option"),
+    ],
+)
+def test_wrong_usage(
+    hub: Settings, tmp_path: Path, name: str, more: list[str], code: int, says: str
+) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    done = rosterhub(hub, "import", str(tmp_path / name), *more)
+    assert done.returncode == code
+    assert says in _plain(done.stderr)
+
+
+def test_a_file_that_is_not_there(hub: Settings, tmp_path: Path) -> None:
+    done = rosterhub(hub, "import", str(tmp_path / "users.csv"))
+    assert done.returncode == 2
+    assert "is not a file" in _plain(done.stderr)
+
+
+def test_a_file_over_the_limit(hub: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    path.write_bytes(b"x" * 1001)
+    done = rosterhub(hub, "import", str(path), CSV_UPLOAD_MAX_SIZE="1000")
+    assert done.returncode == 1
+    assert "larger than 1,000 bytes" in _plain(done.stderr)
+
+
+def test_an_import_that_does_not_exist(hub: Settings) -> None:
+    done = rosterhub(hub, "imports", "show", "999999")
+    assert (done.returncode, done.stderr.strip()) == (1, "There is no import 999999.")
+
+
+def test_an_export_into_a_folder_names_itself(hub: Settings, tmp_path: Path) -> None:
+    done = rosterhub(hub, "export", str(tmp_path), "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    (path,) = tmp_path.iterdir()
+    assert re.fullmatch(r"RO_\d{8}_011000\.zip", path.name)
+    assert told == {"path": str(path), "bytes": path.stat().st_size, "profile": "jp-1.2.1"}
+    assert send(hub, path.read_bytes())["counts"]["unchanged"] == 15
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_export_of_one_file(hub: Settings, tmp_path: Path) -> None:
+    done = rosterhub(hub, "export", "users.csv", "--profile", "ims-1.2", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "users.csv").read_text().count("\n") == 4
+    again = rosterhub(hub, "export", "users.csv", folder=tmp_path)
+    assert again.returncode == 1
+    assert "--force" in again.stderr
+    assert rosterhub(hub, "export", "users.csv", "--force", folder=tmp_path).returncode == 0
+    assert os.listdir(tmp_path) == ["users.csv"]  # noqa: PTH208
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("pupils.csv",), "neither a .zip"),
+        (("all.zip", "--profile", "jp-9"), "ims-1.2"),
+        (("nowhere/all.zip",), "no folder nowhere"),
+    ],
+)
+def test_exports_that_cannot_be(
+    hub: Settings, tmp_path: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    done = rosterhub(hub, "export", *arguments, folder=tmp_path)
+    assert done.returncode == 2
+    assert says in _plain(done.stderr)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_database(hub: Settings, tmp_path: Path) -> None:
+    away = hub.model_copy(update={"database_url": "postgresql://x@127.0.0.1:1/x"})
+    done = rosterhub(away, "export", "users.csv", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("rosterhub: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def _plain(text: str) -> str:
+    """What a box drawn round a message says."""
+    return re.sub(r"\s+", " ", re.sub(r"[│╭╮╰╯─]", " ", text))
