@@ -6,7 +6,7 @@ from rosterhub.model.entities import Kind
 from rosterhub.ops.conformance.checks.refusals import bad_query
 from rosterhub.ops.conformance.comparing import Path, disorder, held, paths, shown
 from rosterhub.ops.conformance.findings import Check, Finding, Skip, Subject
-from rosterhub.ops.conformance.walk import PAGE, Walk
+from rosterhub.ops.conformance.walk import PAGE, Read, Walk
 
 _NO_FIELD = "rosterhubCheck"
 _MODIFIED = Path("dateLastModified", "dateTime", Kind.DATETIME)
@@ -22,7 +22,7 @@ def _descending(walk: Walk, subject: Subject) -> Iterator[Finding]:
 
 def _sorted(walk: Walk, subject: Subject, order: str) -> Iterator[Finding]:
     for path in _sortable(walk, subject):
-        page = walk.ask(subject.read, sort=path.name, orderBy=order, limit=str(PAGE))
+        page = _page(walk, subject, path, order)
         if page.problem:
             yield Finding(page.problem, page.url, property=path.name)
             continue
@@ -33,6 +33,19 @@ def _sorted(walk: Walk, subject: Subject, order: str) -> Iterator[Finding]:
             came = f"object {place + 1} should stand before the one that is before it"
             record = str(items[place].get("sourcedId"))
             yield Finding(came, page.url, record, path.name, value=values[place - 1 : place + 1])
+        elif order == "desc" and len({shown(v) for v in values}) > 1:
+            other = _page(walk, subject, path, "asc")
+            if [i.get("sourcedId") for i in other.items] == [
+                i.get("sourcedId") for i in page.items
+            ]:
+                yield Finding("the order is that of orderBy=asc", page.url, property=path.name)
+
+
+def _page(walk: Walk, subject: Subject, path: Path, order: str) -> Read:
+    return walk.kept(
+        f"sorted {subject.read.id} {path.name} {order}",
+        lambda: walk.ask(subject.read, sort=path.name, orderBy=order, limit=str(PAGE)),
+    )
 
 
 def _sortable(walk: Walk, subject: Subject) -> list[Path]:

@@ -36,7 +36,7 @@ def _offset(walk: Walk, subject: Subject) -> Iterator[Finding]:
         yield Finding(page.problem, page.url)
     elif not page.value:
         yield Finding(f"offset={limit} brought nothing", page.url)
-    elif both := set(before.ids) & set(page.ids):
+    elif both := set(before.ids[:limit]) & set(page.ids):
         came = f"{len(both)} objects of the first page stand on the second too"
         yield Finding(came, page.url, min(both))
 

@@ -26,7 +26,10 @@ class _Reference:
 
 def _href(walk: Walk, subject: Subject) -> Iterator[Finding]:
     url = walk.some(subject.read).first.url
-    for place, found in _by_place(walk, subject).items():
+    there = _by_place(walk, subject)
+    if not there:
+        raise Skip("the sampled objects have no references")
+    for place, found in there.items():
         wrong = [r for r in found if not answers.absolute(r.href)]
         if wrong:
             came = f"{place}.href is no absolute URL, in {len(wrong)} of {len(found)} references"
@@ -89,8 +92,6 @@ def _by_place(walk: Walk, subject: Subject) -> dict[str, list[_Reference]]:
             if name != "metadata":
                 for reference in _within(record, name, value):
                     found.setdefault(reference.place, []).append(reference)
-    if not found:
-        raise Skip("the sampled objects have no references")
     return found
 
 
