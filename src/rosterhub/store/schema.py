@@ -41,6 +41,8 @@ _MANUAL_INDEXES: dict[str, tuple[Index, ...]] = {
         Index("idx_users_status", "(status) WHERE status = 'active'"),
         Index("idx_users_org_sourced_ids", "USING gin (org_sourced_ids)"),
         Index("idx_users_date_last_modified", "(date_last_modified)"),
+        # Ours: staff are looked up by it, and most pupils have none.
+        Index("idx_users_email", "(email) WHERE email IS NOT NULL"),
     ),
     "classes": (
         Index("idx_classes_course_sourced_id", "(course_sourced_id)"),
@@ -64,8 +66,14 @@ def _own(table: str, column: str) -> Index:
     )
 
 
+_ASKED_FOR: dict[str, tuple[Index, ...]] = {
+    table: (Index(f"idx_{table}_date_last_modified", "(date_last_modified)"),)
+    for table in ("classes", "enrollments", "line_items", "results")
+}
+"""What platforms filter large collections by: what has changed since they last asked."""
+
 _OWN_INDEXES: dict[str, tuple[Index, ...]] = {
-    table: tuple(_own(table, column) for column in columns)
+    table: tuple(_own(table, column) for column in columns) + _ASKED_FOR.get(table, ())
     for table, columns in {
         "academic_sessions": ("parent_sourced_id",),
         "orgs": ("parent_sourced_id",),

@@ -77,6 +77,7 @@ CREATE TABLE classes (
 CREATE INDEX idx_classes_course_sourced_id ON classes (course_sourced_id);
 CREATE INDEX idx_classes_school_sourced_id ON classes (school_sourced_id);
 CREATE INDEX idx_classes_term_sourced_ids ON classes USING gin (term_sourced_ids);
+CREATE INDEX idx_classes_date_last_modified ON classes (date_last_modified);
 
 CREATE TABLE users (
     "sourced_id" text NOT NULL,
@@ -115,6 +116,7 @@ CREATE INDEX idx_users_user_master_identifier_gone ON users (user_master_identif
 CREATE INDEX idx_users_status ON users (status) WHERE status = 'active';
 CREATE INDEX idx_users_org_sourced_ids ON users USING gin (org_sourced_ids);
 CREATE INDEX idx_users_date_last_modified ON users (date_last_modified);
+CREATE INDEX idx_users_email ON users (email) WHERE email IS NOT NULL;
 
 CREATE TABLE roles (
     "sourced_id" text NOT NULL,
@@ -176,6 +178,7 @@ CREATE INDEX idx_enrollments_class_sourced_id ON enrollments (class_sourced_id);
 CREATE INDEX idx_enrollments_user_sourced_id ON enrollments (user_sourced_id);
 CREATE INDEX idx_enrollments_role ON enrollments (role);
 CREATE INDEX idx_enrollments_school_sourced_id ON enrollments (school_sourced_id, sourced_id);
+CREATE INDEX idx_enrollments_date_last_modified ON enrollments (date_last_modified);
 
 CREATE TABLE demographics (
     "sourced_id" text NOT NULL,
@@ -237,6 +240,7 @@ CREATE TABLE line_items (
 );
 CREATE INDEX idx_line_items_class_sourced_id ON line_items (class_sourced_id, sourced_id);
 CREATE INDEX idx_line_items_school_sourced_id ON line_items (school_sourced_id, sourced_id);
+CREATE INDEX idx_line_items_date_last_modified ON line_items (date_last_modified);
 
 CREATE TABLE results (
     "sourced_id" text NOT NULL,
@@ -263,6 +267,7 @@ CREATE TABLE results (
 CREATE INDEX idx_results_line_item_sourced_id ON results (line_item_sourced_id, sourced_id);
 CREATE INDEX idx_results_student_sourced_id ON results (student_sourced_id, sourced_id);
 CREATE INDEX idx_results_class_sourced_id ON results (class_sourced_id, sourced_id);
+CREATE INDEX idx_results_date_last_modified ON results (date_last_modified);
 
 CREATE TABLE score_scales (
     "sourced_id" text NOT NULL,
