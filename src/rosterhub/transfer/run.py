@@ -17,7 +17,7 @@ import structlog
 from rosterhub.model.entities import ENTITIES
 from rosterhub.settings import Settings
 from rosterhub.store import history
-from rosterhub.store.connect import Connection, connect
+from rosterhub.store.connect import Connection, compiled, connect
 from rosterhub.transfer import difference, guard, records
 from rosterhub.transfer.apply import analyze, apply
 from rosterhub.transfer.check import check
@@ -41,6 +41,19 @@ _TRIES = 3
 """How often an attempt begins again at once after a conflict."""
 _SHARES = {"staging": (0, 30), "checking": (30, 40), "comparing": (40, 45), "applying": (45, 100)}
 """The part of the progress (percent) that each step takes."""
+
+_SETTINGS = (
+    "timezone = 'UTC'",
+    "work_mem = '128MB'",
+    "maintenance_work_mem = '128MB'",
+    # What is asked of staging tables is how large they are.
+    "default_statistics_target = 10",
+    # To start helpers for a file of some tens of megabytes takes longer than they save, and to
+    # compile a check's many expressions longer than to run them.
+    "min_parallel_table_scan_size = '64MB'",
+    "jit = off",
+)
+"""For the session of an import."""
 
 _log = structlog.get_logger("rosterhub.import")
 
@@ -70,11 +83,8 @@ def run_import(import_id: int, config: Settings) -> None:
             # A worker died between the end and the tidying up.
             records.discard(connection, import_id)
             return
-        connection.execute("SET work_mem = '128MB'")
-        connection.execute("SET maintenance_work_mem = '128MB'")
-        # What is asked of staging tables is how large they are.
-        connection.execute("SET default_statistics_target = 10")
-        connection.execute("SET timezone = 'UTC'")
+        for setting in _SETTINGS:
+            connection.execute(compiled(f"SET {setting}"))
         run = _Run(found, config, connection, reporting)
         if found.attempts >= _ATTEMPTS:
             run.fail(Issue("worker_gave_up", details={"value": found.attempts}))
