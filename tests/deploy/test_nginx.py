@@ -224,6 +224,35 @@ def test_maintenance_mode_is_a_file_and_a_restart_away(maintenance: Front) -> No
         assert client.get(f"{maintenance.plain_url}/").status_code == 301
 
 
+def test_an_address_can_be_shut_out(site: Front) -> None:
+    site.drop("blocked.conf", "deny 127.0.0.5;\n")
+    site.restart()
+    try:
+        with site.client("127.0.0.5") as blocked, site.client("127.0.0.6") as other:
+            for method in ("GET", "POST"):
+                assert blocked.request(method, ORGS, headers=KEYED).status_code == 403
+            assert other.get(ORGS, headers=KEYED).status_code == 200
+    finally:
+        (site.folder / "blocked.conf").unlink()
+        site.restart()
+
+
+def test_behind_another_proxy_its_word_on_the_address_counts(site: Front) -> None:
+    site.drop("real-ip.conf", "set_real_ip_from 127.0.0.6;\nreal_ip_header X-Forwarded-For;\n")
+    site.restart()
+    try:
+        for source, seen in (("127.0.0.6", "203.0.113.9"), ("127.0.0.5", "127.0.0.5")):
+            headers = {"X-Forwarded-For": "203.0.113.9", "X-Request-ID": f"from-{source}"}
+            with site.client(source) as client:
+                client.get("/health/live", headers=headers)
+            until(lambda: f"from-{source}" in site.log)  # noqa: B023 (called at once)
+            [line] = [line for line in site.log.splitlines() if f"from-{source}" in line]
+            assert line.startswith(f"{seen} - - ")
+    finally:
+        (site.folder / "real-ip.conf").unlink()
+        site.restart()
+
+
 def test_a_new_certificate_counts_after_a_restart(site: Front) -> None:
     with handshake(site, ssl.TLSVersion.TLSv1_3) as connection:
         before = connection.getpeercert(binary_form=True)
