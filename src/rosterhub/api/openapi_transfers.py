@@ -155,7 +155,7 @@ def decision(status: int) -> dict[str, Any]:
             str(status): {"description": "The import as it is now.", "content": content},
             "409": {
                 "description": "The import is in another state, or superseded.",
-                "content": {"application/json": {"schema": _named("imsx_StatusInfo")}},
+                "content": {"application/json": {"schema": _named("Error")}},
             },
         },
     }
