@@ -78,8 +78,7 @@ def hub(
             environment = environment | servers.environment | {"ROSTERHUB_DATA": str(data)}
             api = Child("api", _command("api", "--host", host, "--port", str(port)), environment)
             children.append(api)
-            names = ["worker", *(f"worker {n}" for n in range(2, workers + 1))]
-            children += [Child(name, _command("worker"), environment) for name in names[:workers]]
+            children += [Child("worker", _command("worker"), environment) for _ in range(workers)]
             for child in children[2:]:
                 child.start()
             own = {"database_url": servers.database_url, "database_write_url": ""}
