@@ -6,6 +6,9 @@ records, so that no unique index is ever in the way. The caller owns the transac
 
 from collections.abc import Callable
 
+import psycopg
+from psycopg.rows import TupleRow
+
 from rosterhub.model.entities import RECORDS, Entity
 from rosterhub.store import history
 from rosterhub.store.connect import Connection, compiled
@@ -111,16 +114,25 @@ class _Work:
 
     def _run(self, statement: str, first: int, last: int) -> None:
         text = compiled(statement)
-        for start in range(first, last + 1, self.batch):
-            values = {
-                "first": start,
-                "last": start + self.batch - 1,
-                "source": self.source,
-                "import": self.import_id,
-            }
-            self.progress(self.connection.execute(text, values, prepare=True).rowcount)
+        starts = range(first, last + 1, self.batch)
+        for group in (starts[at : at + _AHEAD] for at in range(0, len(starts), _AHEAD)):
+            # Sent together: PostgreSQL goes from one to the next without waiting for us.
+            with self.connection.pipeline():
+                ran = [self._execute(text, start) for start in group]
+            self.progress(sum(cursor.rowcount for cursor in ran))
+
+    def _execute(self, text: bytes, start: int) -> psycopg.Cursor[TupleRow]:
+        values = {
+            "first": start,
+            "last": start + self.batch - 1,
+            "source": self.source,
+            "import": self.import_id,
+        }
+        return self.connection.execute(text, values, prepare=True)
 
 
+_AHEAD = 8
+"""Statements sent before the first of them is answered."""
 _BOUNDS = "p.line BETWEEN %(first)s AND %(last)s AND s.line BETWEEN %(first)s AND %(last)s"
 """Stated for both tables, so that both are read by a range of their index."""
 _LISTED = "g.line BETWEEN %(first)s AND %(last)s AND t.sourced_id = g.sourced_id"
