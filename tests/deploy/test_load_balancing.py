@@ -117,12 +117,12 @@ def test_events_come_as_they_happen(nginx: str, tmp_path: Path) -> None:
         assert received == "data: first\n\ndata: second\n\n"
 
 
-LOOKS_UP_AGAIN = [p for v, p in NGINX.items() if tuple(map(int, v.split("."))) >= (1, 27, 3)]
+LOOKS_UP_AGAIN = [v for v in NGINX if tuple(map(int, v.split("."))) >= (1, 27, 3)]
 """Those that do not keep the address a name had at their start."""
 
 
-@pytest.mark.parametrize("program", LOOKS_UP_AGAIN)
-def test_a_server_made_anew_is_found_at_its_new_address(program: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", LOOKS_UP_AGAIN)
+def test_a_server_made_anew_is_found_at_its_new_address(version: str, tmp_path: Path) -> None:
     def named(name: bytes) -> list[bytes]:
         return [b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + name]
 
@@ -133,7 +133,7 @@ def test_a_server_made_anew_is_found_at_its_new_address(program: str, tmp_path: 
     ):
         server, resolver = f"api-server-1:{old.port}", f"127.0.0.1:{names.port} "
         with (
-            front(tmp_path, program, [server], NGINX_RESOLVERS=resolver) as site,
+            front(tmp_path, NGINX[version], [server], NGINX_RESOLVERS=resolver) as site,
             site.client() as client,
         ):
             until(lambda: client.get("/").text == "old")
