@@ -98,7 +98,8 @@ def typed(kind: Kind, value: object) -> Any:
             case Kind.DATETIME:
                 return _instant(value) if isinstance(value, str) else None
             case Kind.FLOAT | Kind.INTEGER:
-                return None if isinstance(value, bool) else Decimal(str(value))
+                number = Decimal(str(value))
+                return number if number.is_finite() and not isinstance(value, bool) else None
             case Kind.BOOLEAN:
                 return str(value).lower()
             case _:
@@ -152,7 +153,7 @@ def certainly(path: Path, sign: str, text: str, item: Object) -> bool:
 def _any(path: Path, sign: str, text: str, there: list[Any]) -> bool:
     wanted = typed(path.kind, text)
     found = (typed(path.kind, v) for v in there)
-    return any(v is not None and _ORDER[sign](v, wanted) for v in found)
+    return any(None not in (v, wanted) and _ORDER[sign](v, wanted) for v in found)
 
 
 def _texts(sign: str, text: str, value: str) -> bool:

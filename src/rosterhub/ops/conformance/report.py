@@ -5,19 +5,23 @@ unless it is asked for: values are left out, and those in URLs are replaced.
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 from xml.etree import ElementTree as Xml
 
+from rosterhub.model import filters
+from rosterhub.model.filters import And, Clause, Node, Or
+from rosterhub.ops.conformance.checks.refusals import BROKEN_FILTERS
 from rosterhub.ops.conformance.findings import Finding, Report, Result
 
 _HIDDEN = "…"
 _PLAIN = ("limit", "offset", "sort", "orderBy", "fields")
 """Query parameters that hold nothing of anybody's."""
-_OPEN = re.compile(r"(?:\w+\.)*(sourcedId|status|dateLastModified)(?:!=|>=|<=|[=<>~])'[^']*'")
-"""Clauses whose value may be shown: records are named by sourcedId."""
-_VALUE = re.compile(r"'(?:[^']|'')*'")
+_NAME = re.compile(r"[A-Za-z.]{1,60}")
+_OPEN = ("sourcedId", "status", "dateLastModified")
+"""Fields whose values in a filter may be shown: records are named by sourcedId."""
 _LONGEST_VALUE = 500
 
 
@@ -176,18 +180,31 @@ def _parameter(name: str, value: str) -> str:
     if name in _PLAIN:
         return quote(value, safe=",")
     if name == "filter":
-        return "".join(_clauses(value))
+        return _filter(value)
     return _HIDDEN
 
 
-def _clauses(value: str) -> Iterator[str]:
-    """A filter with its values hidden, but those of names that say nothing of a person."""
-    at = 0
-    for found in _OPEN.finditer(value):
-        yield _VALUE.sub(f"'{_HIDDEN}'", value[at : found.start()])
-        yield found[0]
-        at = found.end()
-    yield _VALUE.sub(f"'{_HIDDEN}'", value[at:])
+def _filter(value: str) -> str:
+    """A filter with its values hidden, but those of fields that say nothing of a person."""
+    if value in BROKEN_FILTERS:
+        return value
+    try:
+        node = filters.parse(value)
+    except filters.FilterError:
+        return _HIDDEN
+    named = all(_NAME.fullmatch(clause.field) for clause in filters.clauses(node))
+    return filters.text_of(_hidden(node)) if named else _HIDDEN
+
+
+def _hidden(node: Node) -> Node:
+    match node:
+        case Clause():
+            shown = node.field.rpartition(".")[2] in _OPEN
+            return node if shown else replace(node, value=_HIDDEN)
+        case And():
+            return And(tuple(map(_hidden, node.parts)))
+        case Or():
+            return Or(tuple(map(_hidden, node.parts)))
 
 
 def _value(value: object) -> str:

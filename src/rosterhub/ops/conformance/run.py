@@ -166,6 +166,8 @@ def judge(one: Check, subject: Subject, walk: Walk) -> Result:
         return Result(one, subject, "skipped", reason=str(reason))
     except NoAnswer as error:
         findings.append(Finding(str(error), error.url, level="error"))
+    except RecursionError:
+        findings.append(Finding("what came is nested too deep to be looked at", level="error"))
     except Refused as error:
         findings.append(Finding(f"no new token: {error}", level="error"))
     if not findings:

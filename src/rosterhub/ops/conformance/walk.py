@@ -17,7 +17,7 @@ from rosterhub.ops.conformance.credentials import Pass
 from rosterhub.ops.conformance.findings import Skip
 from rosterhub.ops.conformance.shapes import Problem
 from rosterhub.ops.conformance.target import Target
-from rosterhub.ops.conformance.wire import Answer, Wire, query
+from rosterhub.ops.conformance.wire import Answer, NoAnswer, Wire, query
 
 PAGE = 100
 """The largest page that is asked for, the standard's default."""
@@ -127,8 +127,15 @@ class Walk:
         Raises:
             Skip: the server does not have it.
         """
-        limit = str(min(PAGE, self._most))
-        found = self.kept(f"first {operation.id}", lambda: self.ask(operation, limit=limit))
+
+        def asked() -> Read:
+            try:
+                return self.ask(operation, limit=str(min(PAGE, self._most)))
+            except NoAnswer as error:
+                # Without this every check of the collection would wait for it again.
+                return Read(Answer(error.url, 0, {}, b""), problem=str(error))
+
+        found = self.kept(f"first {operation.id}", asked)
         if found.answer.status in NOT_SERVED:
             raise Skip(f"the server answers {found.answer.status} to this collection")
         return found

@@ -10,9 +10,9 @@ from rosterhub.ops.conformance.walk import Walk
 
 
 def _status(walk: Walk, subject: Subject) -> Iterator[Finding]:
-    answer = walk.first(subject.read).answer
-    if answer.status != 200:
-        yield Finding(f"the status is {answer.status}", answer.url)
+    page = walk.first(subject.read)
+    if page.answer.status != 200:
+        yield Finding(page.problem, page.url)
 
 
 def _content_type(walk: Walk, subject: Subject) -> Iterator[Finding]:

@@ -9,6 +9,9 @@ from rosterhub.ops.conformance.findings import Check, Finding, Subject
 from rosterhub.ops.conformance.walk import Walk
 from rosterhub.ops.conformance.wire import Answer, query
 
+BROKEN_FILTERS = ("none", "status=active", "status='active", "status='active' AND")
+"""What is no filter; the names and words in it are of the standard."""
+
 
 def refused(answer: Answer, status: int, code: str) -> Iterator[Finding]:
     """What is wrong with a refusal that should be `status` with the codeMinor `code`.
@@ -86,7 +89,7 @@ def _offset_negative(walk: Walk, subject: Subject) -> Iterator[Finding]:
 
 def _syntax(walk: Walk, subject: Subject) -> Iterator[Finding]:
     operation = walk.served(subject.service)
-    for text in ("none", "status=active", "status='active", "status='active' AND"):
+    for text in BROKEN_FILTERS:
         yield from bad_query(walk, operation, "invaliddata", filter=text)
 
 
