@@ -216,6 +216,14 @@ def test_the_path_of_a_set_says_what_its_objects_refer_to(
         assert text.startswith(f"{entity}[1].{name} ")
 
 
+def test_results_go_below_the_class_of_their_line_item(hub: Hub) -> None:
+    result = {n: v for n, v in full("results").items() if n != "class"}
+    before = hub.ids("/results")
+    text = refusal(hub.post("/classes/class2/academicSessions/term1/results", result))
+    assert text == "The line item 'kanji-1' is of another class than the path's."
+    assert hub.ids("/results") == before
+
+
 @pytest.mark.parametrize(
     "path",
     [

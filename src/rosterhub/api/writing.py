@@ -90,6 +90,12 @@ async def _written(request: Request, operation: Operation, records: Sequence[Rec
         missing = await writes.unknown(connection, records)
         if missing:
             raise invalid(f"{missing[0]} refers to {missing[1]!r}, which is not held here.")
+        class_id = request.path_params.get("classSourcedId")
+        if class_id and operation.kind.entity == "results":
+            # They would never be seen below the class that they were posted to.
+            elsewhere = await writes.line_item_elsewhere(connection, records, class_id)
+            if elsewhere:
+                raise invalid(f"The line item {elsewhere!r} is of another class than the path's.")
         return await writes.put(connection, records, operation.version)
 
 

@@ -22,6 +22,7 @@ from rosterhub.model.objects import (
     Version,
     properties,
 )
+from rosterhub.store import versions
 from rosterhub.store.connect import compiled
 from rosterhub.store.times import MOVED_ON
 
@@ -74,6 +75,19 @@ async def unknown(connection: Connection, records: Sequence[Record]) -> tuple[st
         if row:
             return row[0], row[1]
     return None
+
+
+async def line_item_elsewhere(
+    connection: Connection, records: Sequence[Record], class_id: str
+) -> str | None:
+    """The first line item that `records`, results, are for and that is of another class."""
+    found = await connection.execute(
+        "SELECT sourced_id FROM line_items WHERE sourced_id = ANY(%s) AND class_sourced_id <> %s"
+        " ORDER BY 1 LIMIT 1",
+        [[one.values["line_item_sourced_id"] for one in records], class_id],
+    )
+    row = await found.fetchone()
+    return row[0] if row else None
 
 
 async def put(connection: Connection, records: Sequence[Record], version: Version = "1.2") -> int:
@@ -197,7 +211,6 @@ async def _renew(connection: Connection, entities: set[str]) -> None:
     order of an import, so that two never wait for each other.
     """
     await connection.execute(
-        "UPDATE data_versions SET version = gen_random_uuid() WHERE entity IN"
-        " (SELECT entity FROM data_versions WHERE entity = ANY(%s) ORDER BY entity FOR UPDATE)",
+        versions.RENEW,
         [sorted(entities)],
     )

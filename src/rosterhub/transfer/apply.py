@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from rosterhub.model.entities import RECORDS, Entity
-from rosterhub.store import history
+from rosterhub.store import history, versions
 from rosterhub.store.connect import Connection, compiled
 from rosterhub.store.times import MOVED_ON
 from rosterhub.transfer import convert
@@ -237,7 +237,6 @@ def _renew_versions(connection: Connection, plans: list[Plan]) -> None:
     if changed & {"roles", "userProfiles"}:
         changed.add("users")
     connection.execute(
-        "UPDATE data_versions SET version = gen_random_uuid() WHERE entity IN"
-        " (SELECT entity FROM data_versions WHERE entity = ANY(%s) ORDER BY entity FOR UPDATE)",
+        versions.RENEW,
         [sorted(changed)],
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rosterhub.model.entities import RECORDS, SYSTEM_FIELDS, Entity, Field
-from rosterhub.store import history
+from rosterhub.store import history, versions
 from rosterhub.store.connect import Connection, compiled
 from rosterhub.store.schema import columns
 
@@ -67,10 +67,7 @@ def undo(connection: Connection, import_id: int, *, force: bool = False) -> Undo
             _let_names_go(connection, entity)
         for entity in touched:
             restored += _restore(connection, entity)
-        connection.execute(
-            "UPDATE data_versions SET version = gen_random_uuid() WHERE entity = ANY(%s)",
-            [sorted(e.name for e in touched)],
-        )
+        connection.execute(versions.RENEW, [[e.name for e in touched]])
         connection.execute("UPDATE imports SET state = 'undone' WHERE id = %s", [import_id])
     return Undone(True, restored, removed, tuple(conflicts[:SHOWN]), total)
 
