@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from rosterhub.model.entities import ENTITIES, SYSTEM_FIELDS, Field
+from rosterhub.ops.conformance.checks import CHECKS
 from rosterhub.settings import Settings
 from rosterhub.transfer.issues import CODES
 
@@ -67,6 +68,29 @@ def settings() -> str:
     return "\n".join(lines) + "\n"
 
 
+def checks() -> str:
+    """The page of every check that `rosterhub check` makes."""
+    on = {
+        "token": "the token endpoint",
+        "service": "each service",
+        "collection": "each collection",
+        "nested": "each nested path",
+    }
+    lines = [
+        "# Checks",
+        "",
+        "What `rosterhub check` checks, by ids that stay the same from release to release. Made",
+        "from `ops/conformance/checks/` by `make docs`; how to use them is in",
+        "[check](../check.md).",
+    ]
+    for reach, where in on.items():
+        lines += ["", f"## On {where}", "", "| id | expected | level |", "|---|---|---|"]
+        lines += [
+            f"| `{c.id}` | {_cell(c.expects)} | {c.level} |" for c in CHECKS if c.reach == reach
+        ]
+    return "\n".join(lines) + "\n"
+
+
 def _setting(name: str, field: FieldInfo) -> str:
     default = field.default
     if field.default_factory or default is None or not str(default):
@@ -106,6 +130,7 @@ def _cell(text: str) -> str:
 PAGES = {
     "reference/import-messages.md": messages,
     "reference/entities.md": entities,
+    "reference/checks.md": checks,
     "settings.md": settings,
 }
 """Each page by its place under docs/."""

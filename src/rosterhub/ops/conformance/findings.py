@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from rosterhub.model.objects import Version
     from rosterhub.model.operations import Operation
     from rosterhub.ops.conformance.walk import Walk
 
@@ -63,7 +62,6 @@ class Check:
     expects: str
     run: Callable[["Walk", Subject], Iterator[Finding]]
     level: Level = "error"
-    versions: "tuple[Version, ...]" = ("1.2", "1.1")
 
 
 MOST_FINDINGS = 10

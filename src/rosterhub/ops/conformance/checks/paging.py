@@ -183,7 +183,7 @@ CHECKS = (
     Check(
         "paging.link-values",
         "collection",
-        "The link next carries the limit and offset of its page.",
+        "The link next carries the limit and offset of the page that it leads to.",
         _places,
         "warning",
     ),
