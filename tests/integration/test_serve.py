@@ -64,7 +64,9 @@ def serving(config: Settings, folder: Path, **environment: str) -> Iterator[Api]
     url = f"http://127.0.0.1:{port}"
     with (
         log.open("ab") as out,
-        running(config, "api", "--port", str(port), out=out, **environment) as process,
+        running(
+            config, "api", "--port", str(port), out=out, TMPDIR=str(folder), **environment
+        ) as process,
     ):
         until(lambda: process.poll() is not None or answers(url), 30)
         yield Api(process, url, log, config)
