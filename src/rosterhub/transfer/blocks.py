@@ -6,7 +6,6 @@ no quote over: read from the left, each quote must then end a value or begin the
 else is left to `reader`, which takes every row apart and can say what is wrong with it.
 """
 
-import re
 from collections.abc import Iterator
 from typing import IO
 
@@ -14,7 +13,6 @@ from rosterhub.transfer.reader import CELL_LIMIT
 
 _BLOCK = 1 << 20
 _LONGEST_LINE = 1 << 22
-_BLANK_ROW = re.compile(rb"^\t*$", re.MULTILINE)
 
 
 def blocks(stream: IO[bytes]) -> Iterator[bytes | None]:
@@ -51,29 +49,28 @@ def blocks(stream: IO[bytes]) -> Iterator[bytes | None]:
 
 
 def copy_text(block: bytes) -> bytes | None:
-    """Whole lines of CSV in COPY's text format, None where they are not of the two kinds.
-
-    Rows without any value are for `reader`, too, which passes over them.
-    """
+    """Whole lines of CSV in COPY's text format, None where they are not of the two kinds."""
     if b"\t" in block or b"\\" in block:
         return None
     if not block.endswith(b"\n"):
         block += b"\n"
     text = _quoted(block) if b'"' in block else _unquoted(block)
-    if text is None or max(map(len, text.split(b"\n"))) > CELL_LIMIT:
-        return None
-    if text.startswith((b"\t", b"\n")) or b"\n\t" in text or b"\n\n" in text:
-        return None if _BLANK_ROW.search(text, 0, len(text) - 1) else text
-    return text
+    return None if text is None or _may_have_large_cells(text) else text
+
+
+def _may_have_large_cells(text: bytes) -> bool:
+    """Whether somewhere no line ends for so long that a cell may be larger than is allowed."""
+    step = CELL_LIMIT // 2
+    return any(text.find(b"\n", at, at + step) < 0 for at in range(0, len(text) - step, step))
 
 
 def _quoted(block: bytes) -> bytes | None:
     end = b'"\r\n' if block.endswith(b'"\r\n') else b'"\n'
     if not (block.startswith(b'"') and block.endswith(end)):
         return None
-    text = block[1 : -len(end)].replace(b'","', b"\t")
-    line_ends = text.count(end + b'"')
-    text = text.replace(end + b'"', b"\n")
+    tabbed = block[1 : -len(end)].replace(b'","', b"\t")
+    text = tabbed.replace(end + b'"', b"\n")
+    line_ends = (len(tabbed) - len(text)) // len(end)
     if b'"' in text or b"\r" in text or text.count(b"\n") != line_ends:
         return None
     return text + b"\n"

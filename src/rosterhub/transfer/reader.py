@@ -96,29 +96,26 @@ class CsvSource:
         """
         rows, width = self._rows, len(self.header)
         begin = rows.line_num + 1
-        first_blank = blanks = 0
         try:
             for row in rows:
                 line, begin = begin, rows.line_num + 1
-                if not any(row):
-                    if row:
-                        first_blank = first_blank or line
-                        blanks += 1
+                if not row:
                     continue
-                self.read += 1
                 if len(row) != width:
+                    if not any(row):
+                        continue
+                    self.read += 1
                     if len(row) < width or any(cell.strip() for cell in row[width:]):
                         details = {"value": len(row), "expected": width, "row": self._id(row)}
                         self.note(Issue("row_length", file=self.name, line=line, details=details))
                         continue
                     del row[width:]
+                else:
+                    self.read += 1
                 yield line, row
         except _BROKEN as error:
             self.broken = True
             self.note(self._broken(error, begin))
-        if blanks:
-            details = {"count": blanks}
-            self.note(Issue("row_blank", "warning", self.name, first_blank, details=details))
 
     def _id(self, row: list[str]) -> str | None:
         """The sourcedId of a row, for what it is worth."""

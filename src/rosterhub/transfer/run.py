@@ -175,6 +175,7 @@ class _Run:
             source = self.job.request.source
             check(self.connection, self.job.id, staged, source, self.unread)
         errors, _, warnings = records.count_issues(self.connection, self.job.id)
+        self.total = sum(file.rows for file in staged)
         records.update(self.connection, self.job.id, total=self.total, warnings=warnings)
         if errors:
             self.fail(Issue("rows_in_error", details={"errors": errors}))

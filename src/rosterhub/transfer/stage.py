@@ -229,17 +229,26 @@ def _escaped(
 def _look(data: bytes, staged: StagedFile) -> None:
     """Note what the checks must look for: cheap here, a few passes over COPY's text in C."""
     staged.odd |= {word for word in ("NULL", "tobedeleted") if word.encode() in data}
-    if "spaces" in staged.odd:
-        return
-    for space in (b" ", "\u3000".encode()):
-        if space in data and (
-            b"\t" + space in data
-            or space + b"\t" in data
-            or space + b"\n" in data
-            or b"\n" + space in data
-            or data.startswith(space)
-            or data.endswith(space)
-        ):
-            staged.odd.add("spaces")
-    if b"\\" in data:
+    if "spaces" not in staged.odd and (
+        b"\\" in data or any(_edges(data, space) for space in _SPACES)
+    ):
         staged.odd.add("spaces")
+
+
+_SPACES = (b" ", "\u3000".encode())
+_FEW = 500
+
+
+def _edges(data: bytes, space: bytes) -> bool:
+    """Whether some value begins or ends with `space`."""
+    count = data.count(space)
+    if count > _FEW:
+        edges = (b"\t" + space, b"\n" + space, space + b"\t", space + b"\n")
+        return data.startswith(space) or data.endswith(space) or any(e in data for e in edges)
+    at = -1
+    for _ in range(count):
+        at = data.find(space, at + 1)
+        end = at + len(space)
+        if at == 0 or data[at - 1] in b"\t\n" or data[end : end + 1] in (b"", b"\t", b"\n"):
+            return True
+    return False
