@@ -5,6 +5,7 @@ What may be sorted by and selected is read off the objects, as the server itself
 
 from typing import Any
 
+from rosterhub.api import reading
 from rosterhub.api.services import Service
 from rosterhub.model.objects import properties
 from rosterhub.model.operations import Operation
@@ -43,7 +44,17 @@ _EVERY: dict[str, dict[str, Any]] = {
         ),
         "schema": {"type": "string", "format": "oneroster-cursor", "pattern": f"^{CURSOR}$"},
     },
+    "asOf": {
+        "description": (
+            "Rosters as they were at this time, of the days of which the history is kept"
+            " (HISTORY_DAYS)."
+        ),
+        "schema": {"type": "string", "format": "date-time"},
+    },
 }
+_BY_ENTITY = ("sort", "fields")
+"""Those that take other values for each entity."""
+
 _IF_NONE_MATCH: dict[str, Any] = {
     "name": "If-None-Match",
     "in": "header",
@@ -57,11 +68,13 @@ def of(operation: Operation) -> list[dict[str, Any]]:
     made = [_in_path(name) for name in operation.parameters]
     if operation.method != "GET":
         return made
-    name = type_name(operation.kind.entity)
-    names = [f"fields{name}", "If-None-Match"]
-    if not operation.single:
-        names = ["limit", "offset", f"sort{name}", "orderBy", "filter", "cursor", *names]
-    return made + [{"$ref": f"#/components/parameters/{name}"} for name in names]
+    kind = type_name(operation.kind.entity)
+    names = [
+        f"{name}{kind}" if name in _BY_ENTITY else name for name in reading.parameters(operation)
+    ]
+    return made + [
+        {"$ref": f"#/components/parameters/{name}"} for name in (*names, "If-None-Match")
+    ]
 
 
 def components(service: Service) -> dict[str, Any]:

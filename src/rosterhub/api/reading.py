@@ -29,7 +29,7 @@ class Read:
     __slots__ = ("as_of", "count", "page", "parameters", "query", "version")
 
     def __init__(self, operation: Operation, query_string: str) -> None:
-        given = _given(query_string, _known(operation, _COLLECTION))
+        given = _given(query_string, parameters(operation))
         self.as_of = _as_of(given)
         self.query = _query(operation, given)
         self.page: Statement = _refusing(lambda: collections.page(operation, self.query))
@@ -67,7 +67,7 @@ def single(operation: Operation, query_string: str) -> tuple[Statement, Statemen
     """The statements for one object and for the version of it, and the moment it is asked for at;
     the same errors as `read`.
     """
-    given = _given(query_string, _known(operation, _SINGLE))
+    given = _given(query_string, parameters(operation))
     fields = _fields(operation, given)
     version = collections.version(operation, Query(fields=fields))
     return collections.single(operation, fields), version, _as_of(given)
@@ -134,12 +134,13 @@ def _query(operation: Operation, given: dict[str, str]) -> Query:
         descending=order == "desc",
         limit=min(_whole("limit", given, collections.DEFAULT_LIMIT, 1), MAX_LIMIT),
         offset=_whole("offset", given, 0, 0),
-        cursor=_refusing(lambda: collections.cursor(cursor, sort)) if cursor else None,
+        cursor=None if cursor is None else _refusing(lambda: collections.cursor(cursor, sort)),
     )
 
 
-def _known(operation: Operation, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The parameters that an operation takes: rosters can be read as they were."""
+def parameters(operation: Operation) -> tuple[str, ...]:
+    """The query parameters that a read takes: rosters can be read as they were."""
+    names = _SINGLE if operation.single else _COLLECTION
     return (*names, "asOf") if operation.service == "rostering" else names
 
 
@@ -180,9 +181,12 @@ def _whole(name: str, given: dict[str, str], default: int, least: int) -> int:
     text = given.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) < 20) or int(text) < least:
+    # One of any length is a number; beyond twenty digits it makes no difference.
+    digits = text.lstrip("0")[:20] or "0" if text.isascii() and text.isdigit() else "-1"
+    number = int(digits)
+    if number < least:
         raise invalid(f"{name} is a whole number of {least} or more, not {text[:40]!r}.")
-    return min(int(text), _LARGEST)
+    return min(number, _LARGEST)
 
 
 def _refusing(what: Callable[[], _T]) -> _T:
