@@ -79,7 +79,7 @@ async def _decide(
 
 
 @router.get("/difference", summary="What an import would change", openapi_extra=parts.DIFFERENCE)
-async def show(
+async def show_difference(
     request: Request,
     job_id: parts.JobId,
     after: Annotated[int, Query(ge=0, le=2**62)] = 0,
@@ -93,6 +93,10 @@ async def show(
     await authenticate(request, "import")
     known = ("after", "limit", "entity", "action")
     options.refuse_unknown(request.query_params.keys(), known)
+    if entity is not None and entity not in RECORDS:
+        raise options.OptionError(
+            f"There is no entity {entity[:40]!r}; known: {', '.join(RECORDS)}."
+        )
     async with hub(request).pools.write.connection() as connection:
         import_id = (await row_of(connection, job_id))[0]
         cursor = await connection.execute(
@@ -111,7 +115,7 @@ async def show(
     response_class=StreamingResponse,
     openapi_extra=parts.DIFFERENCE_CSV,
 )
-async def as_csv(request: Request, job_id: parts.JobId) -> Response:
+async def difference_csv(request: Request, job_id: parts.JobId) -> Response:
     """A line for each changed field, for a spreadsheet."""
     begin = "\ufeff".encode() + csv_line(difference.HEADER)
     return await _stream(
@@ -129,7 +133,7 @@ async def as_csv(request: Request, job_id: parts.JobId) -> Response:
     response_class=StreamingResponse,
     openapi_extra=parts.DIFFERENCE_TEXT,
 )
-async def as_text(request: Request, job_id: parts.JobId) -> Response:
+async def difference_text(request: Request, job_id: parts.JobId) -> Response:
     """A page of text to read through or to print."""
     return await _stream(request, job_id, "text/plain; charset=utf-8", b"", difference.text)
 

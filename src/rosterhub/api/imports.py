@@ -120,10 +120,10 @@ async def _take(request: Request, entity: str | None) -> Response:
             raise ApiError(400, "invaliddata", "The form has no file in its field 'file'.")
         if upload.size is not None and upload.size > limit:
             raise _too_large(limit)
-        given = {k: v for k, v in form.multi_items() if k != "file" and isinstance(v, str)}
-        given |= dict(request.query_params)
+        fields = [(k, v) for k, v in form.multi_items() if k != "file" and isinstance(v, str)]
         name = PurePath(upload.filename or "upload").name
         with _options():
+            given = options.each_once([*fields, *request.query_params.multi_items()])
             asked = options.request(name, entity, given, caller.key)
         async with at.pools.write.connection() as connection:
             import_id = await submit_async(connection, asked, upload.read)

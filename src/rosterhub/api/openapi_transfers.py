@@ -30,13 +30,14 @@ _TIME: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
 _COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
 
 _SWITCH: dict[str, Any] = {"type": "string", "enum": ["true", "false"], "default": "false"}
+_BOOLEAN: dict[str, Any] = {**_SWITCH, "enum": list(options.BOOLEANS)}
 _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "source": (
         "The sending system: its bulk files decide about what it sent.",
         {"type": "string", "pattern": f"^{options.SOURCE}$", "default": "default"},
     ),
     "encoding": ("The encoding, when it is not UTF-8.", {"type": "string", "enum": [*ENCODINGS]}),
-    "dryRun": ("Compare and count, and change nothing.", _SWITCH),
+    "dryRun": ("Compare and count, and change nothing.", _BOOLEAN),
 }
 _MODE = (
     "What the file means for records that it does not hold; a package's manifest says it.",
@@ -105,6 +106,7 @@ def _upload(given: dict[str, tuple[str, dict[str, Any]]]) -> dict[str, Any]:
         "type": "object",
         "required": ["file"],
         "properties": {"file": {"type": "string", "format": "binary"}, **parts},
+        "additionalProperties": False,
     }
     return {
         **_secured("import"),

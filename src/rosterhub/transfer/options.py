@@ -12,7 +12,7 @@ from rosterhub.transfer.records import Request
 MODES = ("merge", "bulk", "delta")
 SOURCE = "[0-9A-Za-z][0-9A-Za-z._-]{0,63}"
 """How a sending system may be called, as a regular expression."""
-_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 NAMES = ("mode", "source", "encoding", "dryRun")
 
 
@@ -25,6 +25,16 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
     for name in given:
         if name not in known:
             raise OptionError(f"Unknown option {name[:40]!r}; known: {', '.join(known)}.")
+
+
+def each_once(given: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The options by their names; raise OptionError for one that is given twice."""
+    found: dict[str, str] = {}
+    for name, value in given:
+        if name in found:
+            raise OptionError(f"The option {name[:40]!r} is given twice.")
+        found[name] = value
+    return found
 
 
 def request(
@@ -48,7 +58,7 @@ def request(
     if encoding is not None and encoding.lower() not in ENCODINGS:
         raise OptionError(f"encoding is one of {', '.join(ENCODINGS)}, not {encoding[:40]!r}.")
     dry_run = given.get("dryRun", "false").lower()
-    if dry_run not in _BOOLEANS:
+    if dry_run not in BOOLEANS:
         raise OptionError("dryRun is true or false.")
     return Request(
         file_name=file_name[:255],
@@ -56,6 +66,6 @@ def request(
         mode=mode,
         source=source,
         encoding=encoding and encoding.lower(),
-        dry_run=_BOOLEANS[dry_run],
+        dry_run=BOOLEANS[dry_run],
         api_key=api_key,
     )
