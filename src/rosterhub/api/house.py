@@ -4,6 +4,7 @@ FastAPI describes what it routes; what every operation has in common (ways in, e
 added here, and what only FastAPI's own validation would answer is left out.
 """
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -58,7 +59,8 @@ def document(root: str) -> openapi.Document:
     for route in routes:
         for method in route.methods or ():
             operation = whole["paths"][route.path][method.lower()]
-            operation["operationId"] = route.name
+            # As OneRoster writes them: importPackage.
+            operation["operationId"] = re.sub(r"_(.)", lambda m: m[1].upper(), route.name)
             _complete(operation, route.path, public=route.path in public)
     whole["components"] = {
         "schemas": {
