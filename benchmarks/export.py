@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from benchmarks import floor
-from benchmarks.roster import write_users
+from benchmarks.roster import REFERRED_TO, write_files
 from benchmarks.stack import report, stack
 
 _ROUNDS = 5
@@ -16,9 +16,8 @@ _ROUNDS = 5
 def main(size: int) -> None:
     """Measure with `size` users; the median of five rounds, taken in turn with the floor."""
     with stack() as hub, tempfile.TemporaryDirectory() as folder, hub.connect() as connection:
-        orgs, users = write_users(Path(folder), size)
-        hub.upload(orgs, "orgs")
-        hub.upload(users, "users")
+        for path in write_files(Path(folder), size, *REFERRED_TO, "users"):
+            hub.upload(path, path.stem)
         ours: list[float] = []
         floors: list[float] = []
         for _ in range(_ROUNDS):

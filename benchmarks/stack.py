@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psycopg
 from psycopg.rows import TupleRow
 
@@ -53,12 +52,15 @@ class Stack:
             capture_output=True,
         )
         job = json.loads(answer.stdout)["jobId"]
-        with httpx.Client(base_url=self.base, headers=self.headers) as client:
-            while True:
-                document = client.get(f"/api/v1.2/csv/import/jobs/{job}").json()["job"]
-                if document["state"] in ("completed", "failed"):
-                    break
-                time.sleep(0.02)
+        status = urllib.request.Request(
+            f"{self.base}/api/v1.2/csv/import/jobs/{job}", headers=self.headers
+        )
+        while True:
+            with urllib.request.urlopen(status) as answer:
+                document = json.load(answer)["job"]
+            if document["state"] in ("completed", "failed"):
+                break
+            time.sleep(0.05)
         document["seconds"] = time.perf_counter() - started
         if document["state"] == "failed":
             raise SystemExit(f"import failed: {document['reason']} {document['errors'][:3]}")
