@@ -8,6 +8,7 @@ from rosterhub.model.entities import ENTITIES, SYSTEM_FIELDS, Field
 from rosterhub.ops.conformance.checks import CHECKS
 from rosterhub.settings import Settings
 from rosterhub.transfer.issues import CODES
+from scripts import api_pages
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -131,6 +132,8 @@ PAGES = {
     "reference/import-messages.md": messages,
     "reference/entities.md": entities,
     "reference/checks.md": checks,
+    "reference/operations.md": api_pages.operations,
+    "reference/objects.md": api_pages.objects,
     "settings.md": settings,
 }
 """Each page by its place under docs/."""
