@@ -44,6 +44,7 @@ def apply(
     # What is joined is found by its index, batch by batch; the planner knows only whole tables.
     connection.execute("SET LOCAL enable_seqscan = off")
     connection.execute("SET LOCAL enable_hashjoin = off")
+    with_roles = any(p.file.entity.name == "roles" for p in plans)
     work = _Work(connection, import_id, source, batch, progress)
     for plan in ordered:
         work.on_rows(plan.updated + plan.deleted + plan.owned, _keep(plan), plan)
@@ -58,7 +59,7 @@ def apply(
     for plan in ordered:
         work.on_rows(plan.updated, _update(plan), plan)
         work.on_rows(plan.owned, _own(plan), plan)
-        work.on_rows(plan.created, _insert(plan), plan)
+        work.on_rows(plan.created, _insert(plan, with_roles=with_roles), plan)
     if touched:
         kept = f"{_keep_listed(RECORDS['users'], touched)} AND t.status <> 'tobedeleted'"
         work.on_records(kept, touched)
@@ -204,13 +205,14 @@ def _own(plan: Plan) -> str:
     )
 
 
-def _insert(plan: Plan) -> str:
+def _insert(plan: Plan, *, with_roles: bool) -> str:
+    """A new user has no roles but those that come with it."""
     file = plan.file
     values = [("sourced_id", "s.sourced_id"), *convert.fields(file)]
     values.append(("date_last_modified", convert.date_of_new(file)))
     if convert.metadata_columns(file):
         values.append(("metadata", f"nullif({convert.metadata(file)}, '{{}}')"))
-    if file.entity.name == "users":
+    if file.entity.name == "users" and with_roles:
         values.append(("org_sourced_ids", _ORGS_OF_USER.format(user="s.sourced_id")))
     values += [("source_system", "%(source)s"), ("import_id", "%(import)s")]
     columns = ", ".join(f'"{c}"' for c, _ in values)
