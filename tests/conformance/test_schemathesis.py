@@ -197,9 +197,11 @@ _OPERATIONS = [
 
 
 def _is_the_first_of_its_kind(name: str, where: str, method: str) -> bool:
-    """Whether no other operation is read by the same parameters; then their bounds are tried."""
-    if name == HOUSE or method != "get":
+    """Whether no other operation takes the same parameters or body; then their bounds are tried."""
+    if name == HOUSE or method in ("put", "delete"):
         return True
+    if method == "post":
+        return where.count("{") == 1 and not where.startswith("/schools")
     whole = re.fullmatch(r"/(\w+)(/\{\w+\})?", where)
     return name != "v1p1" and bool(whole and whole[1] in RECORDS)
 
