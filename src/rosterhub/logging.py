@@ -3,6 +3,7 @@
 On a terminal they are plain text. Neither personal data nor the values of variables are logged.
 """
 
+import json
 import logging
 import sys
 from datetime import UTC, datetime
@@ -23,6 +24,36 @@ _SHARED: list[Processor] = [
 ]
 
 
+_requests = structlog.get_logger("rosterhub.api")
+_as_lines = False
+
+
+class _Line(str):
+    """A log line that is ready as it is."""
+
+
+def request(method: str, endpoint: str, status: int, ms: float, request_id: str) -> None:
+    """Log one request. There are many: as JSON they are put together here, past the processors."""
+    if not _as_lines:
+        _requests.info("request", method=method, endpoint=endpoint, status=status, ms=ms)
+        return
+    fields = {
+        "event": "request",
+        "method": method,
+        "endpoint": endpoint,
+        "status": status,
+        "ms": ms,
+        "request_id": request_id,
+        "level": "info",
+        "logger": "rosterhub.api",
+        "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+    }
+    line = _Line(json.dumps(fields, ensure_ascii=False))
+    logging.getLogger().handle(
+        logging.LogRecord("rosterhub.api", logging.INFO, "", 0, line, None, None)
+    )
+
+
 def configure(config: Settings) -> None:
     """Send the logs of this process, and those of the libraries, where `config` says."""
     structlog.configure(
@@ -37,8 +68,15 @@ def configure(config: Settings) -> None:
     if config.log_dir:
         root.handlers.append(_daily(config.log_dir))
     root.setLevel(logging.INFO)
+    global _as_lines
+    _as_lines = not (config.log_stdout and sys.stdout.isatty())
     for chatty in ("procrastinate", "uvicorn.access", "httpx", "psycopg.pool", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return record.msg if isinstance(record.msg, _Line) else super().format(record)
 
 
 def _formatter(*, pretty: bool) -> logging.Formatter:
@@ -47,7 +85,7 @@ def _formatter(*, pretty: bool) -> logging.Formatter:
         if pretty
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
-    return structlog.stdlib.ProcessorFormatter(
+    return _Formatter(
         foreign_pre_chain=_SHARED,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
     )

@@ -22,6 +22,7 @@ from rosterhub.access.signing_keys import SigningKeys
 from rosterhub.access.tokens import Tokens
 from rosterhub.api import discovery, docs, errors, house, oneroster
 from rosterhub.api.checks import Checks
+from rosterhub.api.direct import Direct
 from rosterhub.api.hub import Hub
 from rosterhub.api.middleware import Frame
 from rosterhub.api.routing import PlainRoutes
@@ -47,16 +48,18 @@ def create_app(config: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     errors.install(app)
-    _mount(app)
+    plain = _mount(app)
+    app.add_middleware(Direct, routes=plain)
     app.add_middleware(Frame, record=lambda entry: app.state.hub.audit.add(entry))
     return app
 
 
-def _mount(app: FastAPI) -> None:
+def _mount(app: FastAPI) -> PlainRoutes:
+    """Mount every route; the plain ones are returned."""
     house.mount(app)
-    # Before the others: they are the many, and a plain route is found by position.
-    plain = [*oneroster.routes(), *discovery.routes(), *docs.routes()]
-    app.router.routes.insert(0, PlainRoutes(plain))
+    plain = PlainRoutes([*oneroster.routes(), *discovery.routes(), *docs.routes()])
+    app.router.routes.insert(0, plain)
+    return plain
 
 
 @asynccontextmanager

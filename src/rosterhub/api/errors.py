@@ -131,12 +131,33 @@ def unexpected(scope: Scope) -> Response:
     return response(scope, ApiError(500, "internal_server_error", text))
 
 
+_AWAY = (
+    # A primary that has become a replica refuses writes until the URL points elsewhere.
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
+
+
+def refusal(scope: Scope, error: Exception) -> Response | None:
+    """The answer to `error`, as far as it is one that is expected; None for a fault of our own."""
+    if isinstance(error, ApiError):
+        return response(scope, error)
+    if isinstance(error, OptionError):
+        return response(scope, invalid(str(error)))
+    if isinstance(error, _AWAY):
+        _log.warning("database away", error=type(error).__name__, sqlstate=_sqlstate(error))
+        return response(scope, ApiError(503, "server_busy", _BUSY, {"Retry-After": "5"}))
+    return None
+
+
 def install(app: Starlette) -> None:
     """Have `app` render every error by this module."""
 
-    async def refused(request: Request, error: Exception) -> Response:
-        assert isinstance(error, ApiError)
-        return response(request.scope, error)
+    async def known(request: Request, error: Exception) -> Response:
+        found = refusal(request.scope, error)
+        assert found
+        return found
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -149,22 +170,10 @@ def install(app: Starlette) -> None:
         assert isinstance(error, RequestValidationError)
         return response(request.scope, invalid(_places(error)))
 
-    async def option(request: Request, error: Exception) -> Response:
-        return response(request.scope, invalid(str(error)))
-
-    async def database(request: Request, error: Exception) -> Response:
-        _log.warning("database away", error=type(error).__name__, sqlstate=_sqlstate(error))
-        return response(request.scope, ApiError(503, "server_busy", _BUSY, {"Retry-After": "5"}))
-
     handlers: dict[type[Exception], Any] = {
-        ApiError: refused,
         HTTPException: http,
         RequestValidationError: unreadable,
-        OptionError: option,
-        # A primary that has become a replica refuses writes until the URL points elsewhere.
-        psycopg.errors.ReadOnlySqlTransaction: database,
-        psycopg.OperationalError: database,
-        psycopg.InterfaceError: database,
+        **dict.fromkeys((ApiError, OptionError, *_AWAY), known),
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)

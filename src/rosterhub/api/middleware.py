@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rosterhub.access.audit import Entry, storable
 from rosterhub.api import errors, metrics
+from rosterhub.logging import request as log_request
 
 UNKNOWN = "(unknown)"
 """What the audit log calls a path that no route takes."""
@@ -73,12 +74,12 @@ class Frame:
             entry.response_status = entry.response_status or _GONE
             metrics.observe(entry.endpoint, entry.method, entry.response_status, seconds)
             self._record(entry)
-            _log.info(
-                "request",
-                method=entry.method,
-                endpoint=entry.endpoint,
-                status=entry.response_status,
-                ms=round(entry.response_time_ms, 1),
+            log_request(
+                entry.method,
+                entry.endpoint,
+                entry.response_status,
+                round(entry.response_time_ms, 1),
+                entry.request_id,
             )
 
 

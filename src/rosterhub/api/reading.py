@@ -37,9 +37,10 @@ class Read:
             operation, Query(filter=self.query.filter, fields=())
         )
         self.version: Statement = collections.version(operation, self.query)
-        self.parameters = [
-            (name, value) for name, value in given.items() if name not in _IN_EVERY_LINK
-        ]
+        # What every link begins with, quoted once.
+        own = [(n, v) for n, v in given.items() if n not in _IN_EVERY_LINK]
+        own.append(("limit", str(self.query.limit)))
+        self.parameters = "&".join(f"{name}={quote(value, safe='')}" for name, value in own)
 
 
 _MOMENT = re.compile(values.DATETIME_TOLERANT.removeprefix("^").removesuffix("$"))
@@ -81,11 +82,8 @@ def links(read: Read, url: str, records: int, total: int, more: bool, keys: tupl
     query, found = read.query, list[str]()
 
     def add(rel: str, offset: int, cursor: Cursor | None = None) -> None:
-        given = [*read.parameters, ("limit", str(query.limit)), ("offset", str(offset))]
-        if cursor:
-            given.append(("cursor", str(cursor)))
-        text = "&".join(f"{name}={quote(value, safe='')}" for name, value in given)
-        found.append(f'<{url}?{text}>; rel="{rel}"')
+        place = f"&cursor={quote(str(cursor), safe='')}" if cursor else ""
+        found.append(f'<{url}?{read.parameters}&offset={offset}{place}>; rel="{rel}"')
 
     backward = query.cursor is not None and query.cursor.backward
     if more or backward:
