@@ -59,16 +59,41 @@ def check(
 def _check_values(connection: Connection, import_id: int, file: StagedFile) -> None:
     spaces, repairs, forms = _spaces(file), _repairs(file), _forms(file)
     if spaces:
-        _report(connection, import_id, file, _hitting(connection, file, spaces))
-    hitting = _hitting(connection, file, [*repairs, *forms])
-    mended = [rule for rule in hitting if rule.fix]
-    if mended:
-        _report(connection, import_id, file, mended)
-    nameless = any(r.code == "required_blank" and r.column.sql == "sourced_id" for r in hitting)
+        _mend(connection, import_id, file, _hits(connection, file, spaces))
+    hits = _hits(connection, file, [*repairs, *forms])
+    mended = {rule: count for rule, count in hits.items() if rule.fix}
+    _mend(connection, import_id, file, mended)
+    nameless = any(r.code == "required_blank" and r.column.sql == "sourced_id" for r in hits)
     passed_over = nameless and _pass_over_blank_rows(connection, import_id, file)
     if mended or passed_over:
-        hitting = _hitting(connection, file, forms)
-    _report(connection, import_id, file, hitting)
+        hits = _hits(connection, file, forms)
+    for rule, count in hits.items():
+        _write(connection, import_id, file, rule, count)
+
+
+def _hits(connection: Connection, file: StagedFile, rules: list[Rule]) -> dict[Rule, int]:
+    """Those of `rules` whose predicate holds, and for how many rows; one scan for all of them."""
+    counts = ", ".join(f"count(*) FILTER (WHERE {r.predicate})" for r in rules)
+    row = connection.execute(compiled(f"SELECT {counts} FROM {file.table} s")).fetchone()
+    assert row is not None
+    return {rule: count for rule, count in zip(rules, row, strict=True) if count}
+
+
+def _mend(connection: Connection, import_id: int, file: StagedFile, hits: dict[Rule, int]) -> None:
+    """Write the warnings of `hits`, and mend their cells in as few passes as may be."""
+    for rule, count in hits.items():
+        _write(connection, import_id, file, rule, count)
+    rest = list(hits)
+    while rest:
+        # Of two rules for one column the second must see what the first has done.
+        first = {rule.column: rule for rule in reversed(rest)}
+        sets = ", ".join(
+            f'"{r.column.sql}" = CASE WHEN {r.predicate} THEN {r.fix} ELSE {cell_of(r.column)} END'
+            for r in first.values()
+        )
+        where = " OR ".join(f"({r.predicate})" for r in first.values())
+        connection.execute(compiled(f"UPDATE {file.table} s SET {sets} WHERE {where}"))
+        rest = [rule for rule in rest if first[rule.column] is not rule]
 
 
 def _pass_over_blank_rows(connection: Connection, import_id: int, file: StagedFile) -> bool:
@@ -89,46 +114,24 @@ def _pass_over_blank_rows(connection: Connection, import_id: int, file: StagedFi
     return bool(row[0])
 
 
-def _hitting(connection: Connection, file: StagedFile, rules: list[Rule]) -> list[Rule]:
-    """Those of `rules` whose predicate holds for some row; one scan for all of them."""
-    counts = ", ".join(f"count(*) FILTER (WHERE {r.predicate})" for r in rules)
-    row = connection.execute(compiled(f"SELECT {counts} FROM {file.table} s")).fetchone()
-    assert row is not None
-    return [rule for rule, count in zip(rules, row, strict=True) if count]
-
-
-def _report(connection: Connection, import_id: int, file: StagedFile, rules: list[Rule]) -> None:
-    """Write the issues of `rules` and mend what they mend."""
-    for rule in rules:
-        _write(connection, import_id, file, rule)
-        if rule.fix:
-            cell = f'"{rule.column.sql}"'
-            mend = f"UPDATE {file.table} s SET {cell} = {rule.fix} WHERE {rule.predicate}"
-            connection.execute(compiled(mend))
-
-
-def _write(connection: Connection, import_id: int, file: StagedFile, rule: Rule) -> None:
+def _write(
+    connection: Connection, import_id: int, file: StagedFile, rule: Rule, count: int
+) -> None:
     """Every row in error is written; of a warning the first row, with the number of all."""
     value = f"'value', left({rule.value or cell_of(rule.column)}, 100)"
     taken = f", 'taken', {rule.fix}" if rule.fix else ""
-    count = ", 'count', count(*) OVER ()" if rule.severity == "warning" else ""
+    warning = rule.severity == "warning"
+    details = dict(rule.details) | ({"count": count} if warning else {})
     connection.execute(
         compiled(
             "INSERT INTO import_issues"
             " (import_id, severity, file, line, column_name, code, details)"
             " SELECT %s, %s, %s, line, %s, %s,"
-            f" jsonb_build_object({value}{taken}{count}) || %s"
+            f" jsonb_build_object({value}{taken}) || %s"
             f" FROM {file.table} s WHERE {rule.predicate} ORDER BY line"
-            + (" LIMIT 1" if rule.severity == "warning" else "")
+            + (" LIMIT 1" if warning else "")
         ),
-        (
-            import_id,
-            rule.severity,
-            file.name,
-            rule.column.csv,
-            rule.code,
-            Jsonb(dict(rule.details)),
-        ),
+        (import_id, rule.severity, file.name, rule.column.csv, rule.code, Jsonb(details)),
     )
 
 
@@ -205,14 +208,14 @@ def _loose_date(column: StagedColumn, cell: str) -> Rule:
 
 def _loose_time(column: StagedColumn, cell: str) -> Rule:
     """Times that the standard writes otherwise, and `2026/4/1 9:00`."""
-    padded = _padded(cell)
+    padded, known = _padded(cell), values.DATETIME_TOLERANT
     odd = (
-        f"{cell} !~ '{values.DATETIME}' AND {cell} ~ '{values.LOOSE_DAY}'"
-        f" AND {padded} ~ '{values.DATETIME_TOLERANT}'"
+        f"{cell} NOT LIKE '____-__-__T__:__:__.___Z' AND {cell} ~ '{values.LOOSE_DAY}'"
+        f" AND ({cell} ~ '{known}' OR {padded} ~ '{known}')"
     )
+    time = f"CASE WHEN {cell} ~ '{known}' THEN {cell} WHEN {padded} ~ '{known}' THEN {padded} END"
     taken = (
-        f"CASE WHEN {padded} ~ '{values.DATETIME_TOLERANT}' THEN to_char({padded}::timestamptz"
-        " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') END"
+        f"to_char(({time})::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
     )
     return Rule("datetime_form", "warning", column, odd, taken)
 
@@ -300,12 +303,12 @@ def _form(column: StagedColumn, field: Field, cell: str) -> list[Rule]:
 
 
 _FORMS = {
-    Kind.DATE: ("date_invalid", values.DATE),
-    Kind.DATETIME: ("datetime_invalid", values.DATETIME),
+    # A value that matches none of the forms is wrong; the usual one comes first.
+    Kind.DATE: ("date_invalid", values.USUAL_DATE, values.DATE),
+    Kind.DATETIME: ("datetime_invalid", values.USUAL_DATETIME, values.DATETIME),
     Kind.YEAR: ("year_invalid", values.YEAR),
     Kind.FLOAT: ("number_invalid", values.NUMBER),
     Kind.INTEGER: ("integer_invalid", values.INTEGER),
-    # Mostly there is one pair, and that is told in half the time.
     Kind.USER_IDS: ("user_ids_invalid", values.PAIR, values.PAIRS),
     Kind.SCALE_VALUES: ("scale_values_invalid", values.PAIR, values.PAIRS),
 }

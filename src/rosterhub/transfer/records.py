@@ -4,6 +4,7 @@ Only this module writes to imports, import_chunks and import_issues (the rules o
 issues of their own). States and the document are those of docs/imports.md.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -154,6 +155,10 @@ def add_issues(connection: Connection, import_id: int, issues: list[Issue]) -> N
     """Keep issues that were found outside the database."""
     if not issues:
         return
+    lines = (
+        (import_id, i.severity, i.file, i.line, i.column, i.code, json.dumps(dict(i.details)))
+        for i in issues
+    )
     with (
         connection.cursor() as cursor,
         cursor.copy(
@@ -161,18 +166,15 @@ def add_issues(connection: Connection, import_id: int, issues: list[Issue]) -> N
             " FROM STDIN"
         ) as copy,
     ):
-        for i in issues:
-            copy.write_row(
-                (
-                    import_id,
-                    i.severity,
-                    i.file,
-                    i.line,
-                    i.column,
-                    i.code,
-                    Jsonb(dict(i.details)),
-                )
-            )
+        copy.write("".join("\t".join(map(_copy_cell, line)) + "\n" for line in lines))
+
+
+_COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _copy_cell(value: object) -> str:
+    """A cell in COPY's text format."""
+    return "\\N" if value is None else str(value).translate(_COPY_ESCAPES)
 
 
 def count_issues(connection: Connection, import_id: int) -> tuple[int, int, int]:
