@@ -86,14 +86,18 @@ def _mend(connection: Connection, import_id: int, file: StagedFile, hits: dict[R
     rest = list(hits)
     while rest:
         # Of two rules for one column the second must see what the first has done.
-        first = {rule.column: rule for rule in reversed(rest)}
+        now: dict[StagedColumn, Rule] = {}
+        later: list[Rule] = []
+        for rule in rest:
+            if now.setdefault(rule.column, rule) is not rule:
+                later.append(rule)
         sets = ", ".join(
-            f'"{r.column.sql}" = CASE WHEN {r.predicate} THEN {r.fix} ELSE {cell_of(r.column)} END'
-            for r in first.values()
+            f'"{column.sql}" = CASE WHEN {r.predicate} THEN {r.fix} ELSE {cell_of(column)} END'
+            for column, r in now.items()
         )
-        where = " OR ".join(f"({r.predicate})" for r in first.values())
+        where = " OR ".join(f"({rule.predicate})" for rule in now.values())
         connection.execute(compiled(f"UPDATE {file.table} s SET {sets} WHERE {where}"))
-        rest = [rule for rule in rest if first[rule.column] is not rule]
+        rest = later
 
 
 def _pass_over_blank_rows(connection: Connection, import_id: int, file: StagedFile) -> bool:
