@@ -61,7 +61,11 @@ def test_what_the_readme_leads_to_is_there(readme: str) -> None:
 
 def test_both_readmes_lead_to_the_same() -> None:
     pages = [
-        set(re.findall(r"\]\((docs/[^)]+)\)", (ROOT / readme).read_text("utf-8")))
+        # A page that there is in Japanese, too, is the same page.
+        {
+            link.replace(".ja.md", ".md")
+            for link in re.findall(r"\]\((docs/[^)]+)\)", (ROOT / readme).read_text("utf-8"))
+        }
         for readme in ("README.md", "README.ja.md")
     ]
     assert pages[0] == pages[1]
