@@ -45,7 +45,7 @@ def sessions(config: Settings) -> int:
     ((count,),) = rows(
         config,
         "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'rosterhub export'"
-        " AND datname = current_database()",
+        " AND datname = current_database() AND backend_type = 'client backend'",
     )
     return count
 
