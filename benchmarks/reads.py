@@ -46,7 +46,7 @@ def main(size: int) -> None:
             ids = [enrollment[name]["sourcedId"] for name in ("user", "class", "school")]
             with _plain(hub, size, ids) as floor:
                 _rates(hub, floor, size, ids)
-            _last_page(client, size)
+            last_page(client, size)
         print(f"memory {size}: api {hub.peak_memory('api'):.0f} MB")
 
 
@@ -81,7 +81,7 @@ def _wrk(url: str, header: str = "X: y") -> float:
     return float(found[1])
 
 
-def _last_page(client: httpx.Client, size: int) -> None:
+def last_page(client: httpx.Client, size: int) -> None:
     """Follow `next` to the end, at the largest steps, then compare pages of 100 at both ends."""
     url = f"{USERS}?limit=10000"
     first, last = f"{USERS}?limit=100", ""

@@ -1,6 +1,6 @@
 """`make bench BENCH=results`: every benchmark at its sizes, and the table in RESULTS.md.
 
-Takes about half an hour, on a machine that does nothing else.
+Takes about ten minutes, on a machine that does nothing else.
 """
 
 import platform
@@ -18,7 +18,7 @@ RUNS = (
     ("import", "1000000"),
     ("export", "100000"),
     ("reads", "100000"),
-    ("reads", "1000000"),
+    ("pages", "1000000"),
     ("tokens", "4000"),
 )
 _MEASURED = re.compile(r"([\w-]+) (\d+): ([\d.]+) (\S+), floor ([\d.]+) \S+, ratio ([\d.]+)")

@@ -1,0 +1,31 @@
+"""`make bench BENCH=pages SIZE=1000000`: the last page of very many users, by following `next`.
+
+Users alone, so that a million of them are there in a minute; `reads` does the same with a board.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+
+from benchmarks.reads import last_page
+from benchmarks.roster import write_users
+from benchmarks.stack import stack
+
+
+def main(size: int) -> None:
+    """Measure with `size` users."""
+    with stack() as hub, tempfile.TemporaryDirectory() as folder:
+        orgs, users = write_users(Path(folder), size)
+        hub.upload(orgs, "orgs")
+        hub.upload(users, "users")
+        with hub.connect() as connection:
+            connection.execute("VACUUM ANALYZE")
+        with httpx.Client(base_url=hub.base, headers=hub.headers, timeout=60) as client:
+            last_page(client, size)
+        print(f"memory {size}: api {hub.peak_memory('api'):.0f} MB")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
