@@ -10,16 +10,16 @@ from pathlib import Path
 import httpx
 
 from benchmarks.reads import last_page
-from benchmarks.roster import write_users
+from benchmarks.roster import REFERRED_TO, write_files
 from benchmarks.stack import stack
 
 
 def main(size: int) -> None:
     """Measure with `size` users."""
     with stack() as hub, tempfile.TemporaryDirectory() as folder:
-        orgs, users = write_users(Path(folder), size)
-        hub.upload(orgs, "orgs")
-        hub.upload(users, "users")
+        paths = write_files(Path(folder), size, *REFERRED_TO, "users")
+        for path in paths:
+            hub.upload(path, path.stem)
         with hub.connect() as connection:
             connection.execute("VACUUM ANALYZE")
         with httpx.Client(base_url=hub.base, headers=hub.headers, timeout=60) as client:
