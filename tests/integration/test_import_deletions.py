@@ -81,6 +81,23 @@ def test_the_deletion_of_what_nobody_knows_is_passed_over(loaded: Settings) -> N
     assert contents(loaded) == before
 
 
+def test_a_whole_record_that_comes_deleted_is_kept_as_such(loaded: Settings) -> None:
+    gone = person("x", "X", "Y", status="tobedeleted")
+    named = person("y", "Y", "Y", agentSourcedIds="x", username=gone["username"])
+    document = send(loaded, csv_file("users", [gone, named]), "users")
+    assert document["counts"] | {"created": 2} == document["counts"]
+    assert places(document["warnings"]) == [
+        ("users.csv", 3, "agentSourcedIds", "reference_deleted")
+    ]
+    assert status(loaded, "users")["x"] == "tobedeleted"
+
+
+def test_a_reference_to_a_deletion_that_is_passed_over(loaded: Settings) -> None:
+    people = [deletion("x"), person("y", "Y", "Y", agentSourcedIds="x")]
+    document = send(loaded, csv_file("users", people), "users")
+    assert places(document["errors"]) == [("users.csv", 3, "agentSourcedIds", "reference_unknown")]
+
+
 def test_a_deletion_that_others_refer_to_says_who(loaded: Settings) -> None:
     document = send(loaded, delta(users=[deletion("p1")]))
     assert document["state"] == "completed"

@@ -310,7 +310,9 @@ def test_references_to_files_that_are_not_there_are_said_one_by_one(hub: Setting
         ("roles.csv", 2, "orgSourcedId", "reference_unknown"),
         ("enrollments.csv", 2, "classSourcedId", "reference_unknown"),
     ]
-    assert "nowhere is neither in the classes.csv" in document["errors"][1]["message"]
+    assert (
+        "nowhere is not registered, and no row of classes.csv" in document["errors"][1]["message"]
+    )
 
 
 def test_a_file_with_the_columns_of_another(hub: Settings) -> None:

@@ -66,7 +66,12 @@ def match(entity: Entity, header: Sequence[str], name: str) -> tuple[Columns, li
             sql = found.column if found.metadata_key is None else f"metadata_{position}"
             staged.append(StagedColumn(found, column, sql, position))
         seen.add(identity)
-    issues += _missing(entity, seen, name) + _prefixes(staged, name)
+    missing = _missing(entity, seen)
+    if missing and (other := _made_for(entity, seen)):
+        details = {"value": other.file}
+        return Columns(()), [Issue("header_other_file", "error", name, 1, None, details)]
+    issues += [_about("header_missing_column", column, name) for column in missing]
+    issues += _prefixes(staged, name)
     order = [c.position for f in known.values() for c in staged if c.field is f]
     if order != sorted(order):
         issues.append(Issue("column_order", "warning", name, 1))
@@ -122,13 +127,11 @@ def _letters_off(one: str, other: str) -> int:
     return row[-1]
 
 
-def _missing(entity: Entity, seen: Collection[str], name: str) -> list[Issue]:
+def _missing(entity: Entity, seen: Collection[str]) -> list[str]:
     wanted = _absent(entity, seen)
     if entity.name == "users" and ("role" in seen) != ("orgSourcedIds" in seen):
         wanted += [f.csv for f in ONEROSTER_11_USER_COLUMNS if f.csv not in seen]
-    if wanted and (other := _made_for(entity, seen)):
-        return [Issue("header_other_file", "error", name, 1, None, {"value": other.file})]
-    return [_about("header_missing_column", column, name) for column in wanted]
+    return wanted
 
 
 def _absent(entity: Entity, seen: Collection[str]) -> list[str]:

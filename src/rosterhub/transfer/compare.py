@@ -10,7 +10,7 @@ from psycopg import sql
 
 from rosterhub.store.connect import Connection, compiled
 from rosterhub.transfer import convert
-from rosterhub.transfer.findings import live
+from rosterhub.transfer.findings import complete, live
 from rosterhub.transfer.stage import StagedFile
 
 CREATE, UPDATE, DELETE, OWN = "c", "u", "d", "o"
@@ -83,7 +83,8 @@ def _actions(connection: Connection, file: StagedFile, owner: str) -> dict[str, 
     deletes = ""
     if file.has("status") and "tobedeleted" in file.odd:
         deletes = (
-            f" WHEN NOT ({live(file)}) THEN CASE WHEN t.status <> 'tobedeleted' THEN '{DELETE}' END"
+            f" WHEN NOT ({live(file)}) THEN CASE WHEN t.status <> 'tobedeleted' THEN '{DELETE}'"
+            f" WHEN t.sourced_id IS NULL AND {complete(file)} THEN '{CREATE}' END"
         )
     connection.execute(compiled(f"DROP TABLE IF EXISTS {table}"))
     connection.execute(

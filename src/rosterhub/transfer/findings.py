@@ -26,6 +26,12 @@ def live(file: StagedFile, alias: str = "s") -> str:
     return f"{alias}.status IS DISTINCT FROM 'tobedeleted'" if file.has("status") else "true"
 
 
+def complete(file: StagedFile, alias: str = "s") -> str:
+    """The predicate for rows that have every value the standard requires."""
+    required = [c for c in file.columns.staged if c.field.required]
+    return " AND ".join(f'{alias}."{c.sql}" IS NOT NULL' for c in required)
+
+
 def error(scene: Scene, code: str, column: str, rows: str, details: str, **values: object) -> None:
     """An error for each of `rows`: SQL for `line` and what `details`, SQL as well, needs of it.
 

@@ -10,7 +10,7 @@ from rosterhub.model.values import GUID_CHARACTERS, GUID_MAX_LENGTH
 from rosterhub.store.connect import compiled
 from rosterhub.store.schema import LIVE
 from rosterhub.transfer.columns import StagedColumn
-from rosterhub.transfer.findings import Scene, error, live, warning
+from rosterhub.transfer.findings import Scene, complete, error, live, warning
 
 
 def check(scene: Scene) -> None:
@@ -75,11 +75,12 @@ def _duplicates(scene: Scene) -> None:
 
 
 def _unknown_deletions(scene: Scene) -> None:
-    """What is to be deleted should be there."""
+    """What is to be deleted should be there; a whole record is kept as a deleted one."""
     file = scene.file
     if file.has("status") and "tobedeleted" in file.odd:
         rows = (
             f"SELECT line, sourced_id AS value FROM {file.table} s WHERE NOT ({live(file)})"
+            f" AND NOT ({complete(file)})"
             f" AND NOT {_exists(file.entity.table, 's.sourced_id')}"
         )
         details = "jsonb_build_object('value', left(value, 100))"
@@ -156,7 +157,9 @@ def _reference(scene: Scene, column: StagedColumn, target: str) -> None:
         return
     known = _exists(ENTITIES[target].table, "q.value")
     if target in scene.staged:
-        known = f"({known} OR {_exists(scene.staged[target].table, 'q.value')})"
+        file = scene.staged[target]
+        kept = f"({live(file, 't')} OR {complete(file, 't')})"
+        known = f"({known} OR {_exists(file.table, 'q.value', kept)})"
     code = f"CASE WHEN {malformed('value')} THEN 'guid_invalid' ELSE 'reference_unknown' END"
     unknown = f"SELECT line, value, {code} AS code FROM ({dead}) q WHERE NOT {known}"
     error(scene, "q.code", column.csv, unknown, more, **aim)

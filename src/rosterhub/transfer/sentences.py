@@ -328,10 +328,10 @@ CODES: dict[str, Sentence] = {
         "評価項目のクラスは {value} ではなく {other} です。",
     ),
     "reference_unknown": S(
-        "{value} is neither in the {target} that was sent nor among the registered records. "
-        "Correct it, or send that record along.",
-        "{value} は、送られた {target} にも登録済みのデータにもありません。値を直すか、そのデータ"
-        "も一緒に送ってください。",
+        "{value} is not registered, and no row of {target} that was sent has this sourcedId."
+        " Correct the value, or send that record along.",
+        "{value} は登録されておらず、送られた {target} にもありません。"
+        "値を直すか、そのデータも一緒に送ってください。",
     ),
     "reference_deleted": S(
         "{value} of {target} is deleted, or will be by this import; the reference was kept.",
@@ -352,9 +352,9 @@ CODES: dict[str, Sentence] = {
         " {value} は {deleted} を参照しています。",
     ),
     "home_class_unknown": S(
-        "The home-room class {value} is neither in the {target} that was sent nor among the "
-        "registered records.",
-        "学級 {value} は、送られた {target} にも登録済みのデータにもありません。",
+        "The home-room class {value} is not registered, and no row of {target} that was sent has"
+        " this sourcedId.",
+        "学級 {value} は登録されておらず、送られた {target} にもありません。",
     ),
     # Understood and taken
     "spaces_trimmed": S(
