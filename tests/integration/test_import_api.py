@@ -249,6 +249,20 @@ def test_an_import_is_kept_with_its_job(hub: tuple[Settings, httpx.Client]) -> N
     ) == [(USERS,)]
 
 
+def test_a_file_name_that_cannot_be_kept_as_it_is(hub: tuple[Settings, httpx.Client]) -> None:
+    _, client = hub
+    form = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="../a\x00b\x1b/\xe5\x90.csv"'
+        b"\r\n\r\nx\r\n--x--\r\n"
+    )
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = client.post(f"{BASE}/users", content=form, headers=headers)
+    assert answer.status_code == 202, answer.text
+    name = client.get(answer.json()["statusUrl"]).json()["job"]["fileName"]
+    assert name.isprintable()
+    assert "/" not in name
+
+
 def test_jobs_that_do_not_exist(hub: tuple[Settings, httpx.Client]) -> None:
     _, client = hub
     for job in ("999999", "0", "x", "1e3", "-1", "9" * 40):

@@ -61,7 +61,7 @@ def request(
     if dry_run not in BOOLEANS:
         raise OptionError("dryRun is true or false.")
     return Request(
-        file_name=file_name[:255],
+        file_name="".join(filter(str.isprintable, file_name))[:255] or "upload",
         entity=entity,
         mode=mode,
         source=source,
