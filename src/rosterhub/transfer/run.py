@@ -48,9 +48,10 @@ _SETTINGS = (
     "maintenance_work_mem = '128MB'",
     # What is asked of staging tables is how large they are.
     "default_statistics_target = 10",
-    # To start helpers for a file of some tens of megabytes takes longer than they save, and to
-    # compile a check's many expressions longer than to run them.
-    "min_parallel_table_scan_size = '64MB'",
+    # One helper where there is enough to do. To compile a check's many expressions takes longer
+    # than to run them.
+    "min_parallel_table_scan_size = '16MB'",
+    "max_parallel_workers_per_gather = 1",
     "jit = off",
 )
 """For the session of an import."""
