@@ -1,7 +1,7 @@
 """`make bench BENCH=import SIZE=100000`: users in by HTTP, then the same file again.
 
 The whole job counts: upload, queue, staging, checks, comparison, applying, with the audit on. Up to
-100,000 users it is done three times, each beside its floor, and the middle ratio is reported.
+100,000 users it is done five times, each beside its floor, and the middle ratio is reported.
 """
 
 import sys
@@ -13,7 +13,7 @@ from benchmarks import floor
 from benchmarks.roster import REFERRED_TO, write_files
 from benchmarks.stack import Stack, report, stack
 
-_SMALL, _ROUNDS = 100_000, 3
+_SMALL, _ROUNDS = 100_000, 5
 
 
 def main(size: int) -> None:
