@@ -17,8 +17,8 @@ from tests.integration.test_serve import serving
 from tests.serving import KEY, add_key, until
 
 ORGS = "/ims/oneroster/rostering/v1p2/orgs"
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\nRetry-After: 1\r\n\r\nbusy"
+OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
+BUSY = b"HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbusy"
 
 
 def test_no_read_fails_when_one_of_two_api_servers_is_killed(
@@ -97,7 +97,7 @@ def test_events_come_as_they_happen(nginx: str, tmp_path: Path) -> None:
     seen = threading.Event()
 
     def events(_: bytes) -> Iterable[bytes]:
-        yield b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+        yield b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/event-stream\r\n\r\n"
         yield b"data: first\n\n"
         # The second waits until the client has the first.
         assert seen.wait(10)
@@ -124,7 +124,7 @@ LOOKS_UP_AGAIN = [v for v in NGINX if tuple(map(int, v.split("."))) >= (1, 27, 3
 @pytest.mark.parametrize("version", LOOKS_UP_AGAIN)
 def test_a_server_made_anew_is_found_at_its_new_address(version: str, tmp_path: Path) -> None:
     def named(name: bytes) -> list[bytes]:
-        return [b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + name]
+        return [b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\n" + name]
 
     with (
         upstream(lambda _: named(b"old")) as old,

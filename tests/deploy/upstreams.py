@@ -8,7 +8,11 @@ from contextlib import contextmanager
 
 
 class Upstream:
-    """Answers each request with the pieces of `answer(request)`; without any it hangs up."""
+    """Answers each request with the pieces of `answer(request)`; without any it hangs up.
+
+    One request a connection. An answer has to say so itself (`Connection: close`): nginx would
+    keep the connection for the next request, and take its end for a failure of the server.
+    """
 
     def __init__(
         self, answer: Callable[[bytes], Iterable[bytes]], host: str = "127.0.0.1", port: int = 0
