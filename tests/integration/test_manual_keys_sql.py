@@ -6,110 +6,21 @@ import pytest
 
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
+from tests.operations.manual import under
 from tests.serving import serving, until
 
-ISSUE = """
-INSERT INTO api_keys (key, name, description, is_active, created_at, updated_at)
-VALUES (
-    gen_random_uuid(),
-    'School C LMS',
-    'API key for School C Learning Management System',
-    true,
-    NOW(),
-    NOW()
-)
-RETURNING key, name;
-"""
-"""APIキー発行"""
-
-DISABLE = """
-UPDATE api_keys
-SET is_active = false, updated_at = NOW()
-WHERE key = 'api-key-to-disable';
-"""
-CONFIRM = "SELECT key, name, is_active FROM api_keys WHERE key = 'api-key-to-disable';"
-"""APIキー無効化"""
-
-USAGE = """
-SELECT
-    ak.name,
-    ak.key,
-    COUNT(al.*) as total_requests,
-    COUNT(CASE WHEN al.response_status < 400 THEN 1 END) as success_requests,
-    COUNT(CASE WHEN al.response_status >= 400 THEN 1 END) as error_requests,
-    MAX(al.created_at) as last_used
-FROM api_keys ak
-LEFT JOIN audit_logs al ON ak.key = al.api_key
-WHERE al.created_at > NOW() - INTERVAL '30 days'
-GROUP BY ak.name, ak.key
-ORDER BY total_requests DESC;
-"""
-"""APIキー使用状況確認"""
-
-WEEKLY = """
-SELECT
-    api_key,
-    endpoint,
-    COUNT(*) as request_count,
-    MAX(created_at) as last_access
-FROM audit_logs
-WHERE created_at > NOW() - INTERVAL '7 days'
-GROUP BY api_key, endpoint
-ORDER BY request_count DESC
-LIMIT 20;
-"""
-"""週次の確認事項: セキュリティログ確認"""
-
-MONTHLY = """
-SELECT
-    DATE(created_at) as date,
-    endpoint,
-    COUNT(*) as request_count,
-    AVG(response_time_ms) as avg_response_time_ms
-FROM audit_logs
-WHERE created_at > NOW() - INTERVAL '30 days'
-GROUP BY DATE(created_at), endpoint
-ORDER BY date DESC, request_count DESC;
-"""
-"""月次の確認事項: パフォーマンスレポート作成"""
-
-SUSPICIOUS = """
-SELECT
-    api_key,
-    COUNT(*) as request_count,
-    MAX(created_at) as last_access
-FROM audit_logs
-WHERE created_at > NOW() - INTERVAL '7 days'
-  AND (
-      response_status >= 400
-      OR response_time_ms > 5000
-  )
-GROUP BY api_key
-ORDER BY request_count DESC;
-"""
-"""セキュリティ監査: 異常なAPIキー使用確認"""
-
-INCIDENT = "UPDATE api_keys SET is_active = false WHERE key = 'suspected-key';"
-INVESTIGATE = """
-SELECT * FROM audit_logs
-WHERE api_key = 'suspected-key'
-ORDER BY created_at DESC
-LIMIT 100;
-"""
-"""セキュリティインシデント対応: レベル1"""
-
-OLD = "SELECT COUNT(*) FROM audit_logs WHERE created_at < NOW() - INTERVAL '90 days';"
-DELETE_OLD = """
-DELETE FROM audit_logs
-WHERE id IN (
-    SELECT id FROM audit_logs
-    WHERE created_at < NOW() - INTERVAL '90 days'
-    LIMIT 10000
-);
-"""
-"""古い監査ログ削除"""
-
-VACUUM = "VACUUM ANALYZE audit_logs;"
+ISSUE = under("APIキー発行")
+DISABLE = under("APIキー無効化", "UPDATE")
+CONFIRM = under("APIキー無効化", "SELECT")
+USAGE = under("APIキー使用状況確認")
+WEEKLY = under("セキュリティログ確認")
+MONTHLY = under("パフォーマンスレポート作成", "SELECT\n    DATE")
+SUSPICIOUS = under("定期的なセキュリティチェック / 毎週実行", "SELECT\n    api_key")
+INCIDENT = under("レベル1: 不正アクセス検知", "UPDATE")
+INVESTIGATE = under("レベル1: 不正アクセス検知", "SELECT")
+OLD = under("古い監査ログ削除 (90日以上前)", "SELECT")
+DELETE_OLD = under("古い監査ログ削除 (90日以上前)", "DELETE")
+VACUUM = under("古い監査ログ削除 (90日以上前)", "VACUUM")
 
 JOBS = "/api/v1.2/csv/import/jobs"
 
