@@ -1,4 +1,4 @@
-"""Decisions about imports over HTTP: approve, reject, undo; and the difference to decide by.
+"""Decisions about imports over HTTP: approve, reject, cancel, undo; the difference to decide by.
 
 Paths are those of design, "Names to keep".
 """
@@ -42,6 +42,14 @@ async def reject(request: Request, job_id: parts.JobId) -> Response:
 
 
 @router.post(
+    "/cancel", summary="Stop an import, whatever it is doing", openapi_extra=parts.decision(200)
+)
+async def cancel(request: Request, job_id: parts.JobId) -> Response:
+    """The roster is as it was before; 409 when the import has ended already."""
+    return await _decide(request, job_id, "cancel", force=False)
+
+
+@router.post(
     "/undo",
     status_code=202,
     summary="Take back an import that was applied",
@@ -75,7 +83,7 @@ async def _decide(
     async with at.pools.write.connection() as connection:
         row = await row_of(connection, job_id)
     document = records.document(row, (), (), language_of(request))
-    return JSONResponse({"job": document}, 200 if decision == "reject" else 202)
+    return JSONResponse({"job": document}, 200 if decision in ("reject", "cancel") else 202)
 
 
 @router.get("/difference", summary="What an import would change", openapi_extra=parts.DIFFERENCE)

@@ -17,7 +17,9 @@ from rosterhub.settings import Settings, settings
 from rosterhub.store.connect import Connection, compiled, connect
 from rosterhub.transfer import difference, options, records
 
-app = typer.Typer(no_args_is_help=True, help="List, show, approve, reject and undo imports.")
+app = typer.Typer(
+    no_args_is_help=True, help="List, show, approve, reject, cancel and undo imports."
+)
 _errors = Console(stderr=True, highlight=False)
 _SHOWN = 20
 
@@ -132,6 +134,15 @@ def reject(
 ) -> None:
     """Give up an import that waits; nothing is applied."""
     _decide(import_id, "reject", wait=False, as_json=as_json)
+
+
+@app.command()
+def cancel(
+    import_id: Annotated[int, typer.Argument(metavar="ID")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Stop an import, whatever it is doing; the roster is as it was before."""
+    _decide(import_id, "cancel", wait=False, as_json=as_json)
 
 
 @app.command()

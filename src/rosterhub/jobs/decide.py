@@ -1,5 +1,5 @@
-"""What a person decides about an import: approve or reject one that waits, take back one that is
-done. Each is one transaction with the job that carries it out.
+"""What a person decides about an import: approve or reject one that waits, cancel one at any step,
+take back one that is done. Each is one transaction with the job that carries it out.
 """
 
 from typing import Literal
@@ -8,10 +8,10 @@ from psycopg.types.json import Jsonb
 
 from rosterhub.jobs.submit import requeue
 from rosterhub.store.connect import Connection
-from rosterhub.transfer import records
+from rosterhub.transfer import claims, records
 from rosterhub.transfer.issues import Issue, Language, sentence
 
-Decision = Literal["approve", "reject", "undo"]
+Decision = Literal["approve", "reject", "cancel", "undo"]
 
 
 class CannotDecideError(Exception):
@@ -34,6 +34,9 @@ def decide(
     Raises:
         CannotDecideError: there is no such import, or it is in another state.
     """
+    if decision == "cancel":
+        _cancel(connection, import_id)
+        return
     with connection.transaction():
         row = connection.execute(
             "SELECT state, source_system, dry_run, undo ->> 'state' FROM imports WHERE id = %s"
@@ -62,6 +65,24 @@ def decide(
                     connection, import_id, undo=Jsonb({"state": "queued", "force": force})
                 )
                 requeue(connection, import_id, source)
+
+
+def _cancel(connection: Connection, import_id: int) -> None:
+    """End the import before it is applied: from here on what is under way cannot be committed."""
+    with connection.transaction():
+        row = connection.execute(
+            "SELECT state FROM imports WHERE id = %s FOR NO KEY UPDATE", [import_id]
+        ).fetchone()
+        if not row:
+            raise CannotDecideError(Issue("import_unknown", details={"value": import_id}))
+        if row[0] in records.FINAL:
+            details = {"value": import_id, "state": row[0]}
+            raise CannotDecideError(Issue("import_ended", details=details))
+        reason = records.reason(Issue("cancelled"))
+        records.finish(connection, import_id, state="rejected", reason=reason)
+    # Its worker tidies up; where there is none, we do.
+    if not claims.end(connection, import_id):
+        records.discard(connection, import_id)
 
 
 def _see_not_superseded(connection: Connection, import_id: int, source: str) -> None:

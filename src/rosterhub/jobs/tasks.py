@@ -13,20 +13,15 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import JobDeferrer
 
 from rosterhub.settings import Settings
-from rosterhub.store.connect import connect
-from rosterhub.transfer import records
+from rosterhub.store.connect import compiled, connect
+from rosterhub.transfer import claims, records
 from rosterhub.transfer.run import run_import
 
 IMPORT_TASK = "import"
 _log = structlog.get_logger("rosterhub.jobs")
 
-_ABANDONED = """
-WITH claimed AS (
-    SELECT objid::bigint AS import_id FROM pg_locks
-     WHERE locktype = 'advisory' AND objsubid = 2
-       AND classid::bigint = hashtext('rosterhub import')::bigint & 4294967295
-       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-), jobs AS (
+_ABANDONED = f"""
+WITH claimed AS ({claims.HELD}), jobs AS (
     SELECT id, status, (args ->> 'import_id')::bigint AS import_id
       FROM procrastinate.procrastinate_jobs
      WHERE task_name = %(task)s AND status IN ('todo', 'doing')
@@ -109,7 +104,7 @@ async def pick_up_abandoned(app: App, config: Settings) -> None:
 def _abandoned(config: Settings) -> list[tuple[int, str, int | None]]:
     with connect(config.write_url, "rosterhub jobs") as connection:
         values = {"task": IMPORT_TASK, "final": sorted(records.FINAL)}
-        return connection.execute(_ABANDONED, values).fetchall()  # type: ignore[return-value]
+        return connection.execute(compiled(_ABANDONED), values).fetchall()  # type: ignore[return-value]
 
 
 def ensure_partitions(config: Settings) -> None:

@@ -28,10 +28,15 @@ State = Literal[
     "undone",
 ]
 FINAL: frozenset[str] = frozenset({"completed", "failed", "rejected", "undone"})
+_UNENDED = "state NOT IN ('completed', 'failed', 'rejected', 'undone')"
 CHUNK = 1 << 20
 """Bytes of an upload in one row."""
 SHOWN = 1_000
 """Issues of each kind that the document itself shows; errors.csv has them all."""
+
+
+class EndedError(Exception):
+    """The import has ended already: somebody cancelled it while it was worked on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,34 +116,62 @@ def load(connection: Connection, import_id: int) -> Import | None:
 
 
 def begin(connection: Connection, import_id: int) -> None:
-    """Start an attempt: what an earlier one found is forgotten."""
+    """Start an attempt: what an earlier one found is forgotten.
+
+    Raises:
+        EndedError: it has ended meanwhile.
+    """
     with connection.transaction():
-        connection.execute("DELETE FROM import_issues WHERE import_id = %s", [import_id])
-        connection.execute(
-            "UPDATE imports SET state = 'staging', attempts = attempts + 1, progress = 0,"
-            " total = 0, failed = 0, warnings = 0, timings = '{}', files = '[]',"
-            " started_at = coalesce(started_at, now()) WHERE id = %s",
+        begun = connection.execute(
+            compiled(
+                "UPDATE imports SET state = 'staging', attempts = attempts + 1, progress = 0,"
+                " total = 0, failed = 0, warnings = 0, timings = '{}', files = '[]',"
+                f" started_at = coalesce(started_at, now()) WHERE id = %s AND {_UNENDED}"
+            ),
             [import_id],
         )
+        if not begun.rowcount:
+            raise EndedError
+        connection.execute("DELETE FROM import_issues WHERE import_id = %s", [import_id])
 
 
 def update(connection: Connection, import_id: int, **columns: Any) -> None:
-    """Set columns of the import's row."""
-    _set(connection, import_id, "", columns)
+    """Set columns of the import's row, whatever its state."""
+    _set(connection, import_id, columns, "")
+
+
+def advance(connection: Connection, import_id: int, **columns: Any) -> None:
+    """Set columns of an import that has not ended.
+
+    Raises:
+        EndedError: it has. Its row decides, so that of two who end an import one comes too late.
+    """
+    if not _set(connection, import_id, columns, f" AND {_UNENDED}"):
+        raise EndedError
 
 
 def finish(connection: Connection, import_id: int, **columns: Any) -> None:
-    """Set columns of the import's row, its state among them, and when it ended."""
-    _set(connection, import_id, ", finished_at = clock_timestamp()", columns)
+    """End the import: set columns, its state among them; raises EndedError as `advance` does."""
+    if not _set(connection, import_id, columns, f" AND {_UNENDED}", ending=True):
+        raise EndedError
 
 
-def _set(connection: Connection, import_id: int, more: str, columns: dict[str, Any]) -> None:
+def _set(
+    connection: Connection,
+    import_id: int,
+    columns: dict[str, Any],
+    condition: str,
+    *,
+    ending: bool = False,
+) -> int:
+    """Set columns of the import's row if it fulfils `condition`; whether it does, as 0 or 1."""
     sets = ", ".join(f"{name} = %({name})s" for name in columns)
+    when = ", finished_at = clock_timestamp()" if ending else ""
     values = {n: Jsonb(v) if isinstance(v, dict | list) else v for n, v in columns.items()}
-    connection.execute(
-        compiled(f"UPDATE imports SET {sets}{more} WHERE id = %(import_id)s"),
+    return connection.execute(
+        compiled(f"UPDATE imports SET {sets}{when} WHERE id = %(import_id)s{condition}"),
         {**values, "import_id": import_id},
-    )
+    ).rowcount
 
 
 def fail(connection: Connection, import_id: int, issue: Issue, **columns: Any) -> None:
@@ -199,11 +232,13 @@ def drop_staging(connection: Connection, import_id: int) -> None:
     """Drop every staging table of the import; its upload stays, to stage it again."""
     tables = connection.execute(
         "SELECT format('staging.%%I', relname) FROM pg_class"
-        " WHERE relnamespace = 'staging'::regnamespace AND relkind = 'r' AND relname ~ %s",
+        " WHERE relnamespace = 'staging'::regnamespace AND relkind = 'r' AND relname ~ %s"
+        " ORDER BY relname",
         [f"^i{import_id}_"],
     ).fetchall()
     if tables:
-        connection.execute(compiled("DROP TABLE " + ", ".join(t for (t,) in tables)))
+        # Somebody else may be tidying up too.
+        connection.execute(compiled("DROP TABLE IF EXISTS " + ", ".join(t for (t,) in tables)))
 
 
 ROW = (

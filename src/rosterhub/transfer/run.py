@@ -21,6 +21,7 @@ from rosterhub.store.connect import Connection, compiled, connect
 from rosterhub.transfer import difference, guard, records
 from rosterhub.transfer.apply import analyze, apply
 from rosterhub.transfer.check import check
+from rosterhub.transfer.claims import claim
 from rosterhub.transfer.compare import Plan, Records, compare
 from rosterhub.transfer.derive import roles_of_11, touched_users, warn_of_stragglers
 from rosterhub.transfer.issues import Issue, RefusedError, sentence
@@ -70,7 +71,7 @@ def run_import(import_id: int, config: Settings) -> None:
         connect(config.write_url, f"rosterhub import {import_id} progress") as reporting,
     ):
         # Claimed first: what is read before may be what another worker just ended.
-        if not _claim(connection, import_id):
+        if not claim(connection, import_id):
             return
         found = records.load(connection, import_id)
         if not found:
@@ -86,21 +87,40 @@ def run_import(import_id: int, config: Settings) -> None:
             return
         for setting in _SETTINGS:
             connection.execute(compiled(f"SET {setting}"))
-        run = _Run(found, config, connection, reporting)
-        if found.attempts >= _ATTEMPTS:
-            run.fail(Issue("worker_gave_up", details={"value": found.attempts}))
-            return
         try:
-            run.until_nobody_interferes()
-        except RefusedError as refused:
-            records.add_issues(connection, import_id, [refused.issue])
-            run.fail(refused.issue)
-        except (psycopg.OperationalError, *_CONFLICTS):
-            # Away or out of room: the job is tried again later.
-            raise
-        except Exception as error:
-            _log_without_data(error, import_id)
-            run.fail(Issue("internal_error", details={"value": import_id}))
+            _carry_out(_Run(found, config, connection, reporting))
+        except (records.EndedError, psycopg.OperationalError) as error:
+            if not _cancelled(reporting, import_id):
+                raise
+            records.discard(reporting, import_id)
+            _log.info("CSV import cancelled", import_id=import_id, seen_by=type(error).__name__)
+
+
+def _carry_out(run: "_Run") -> None:
+    """Bring the import to an end, or to where it waits for a person."""
+    if run.job.attempts >= _ATTEMPTS:
+        run.fail(Issue("worker_gave_up", details={"value": run.job.attempts}))
+        return
+    try:
+        run.until_nobody_interferes()
+    except RefusedError as refused:
+        records.add_issues(run.connection, run.job.id, [refused.issue])
+        run.fail(refused.issue)
+    except (records.EndedError, psycopg.OperationalError, *_CONFLICTS):
+        # Cancelled, or away or out of room: the job is tried again later.
+        raise
+    except Exception as error:
+        _log_without_data(error, run.job.id)
+        run.fail(Issue("internal_error", details={"value": run.job.id}))
+
+
+def _cancelled(connection: Connection, import_id: int) -> bool:
+    """Whether that is why nothing goes on: who cancels ends the session of the import as well."""
+    try:
+        found = records.load(connection, import_id)
+    except psycopg.OperationalError:
+        return False
+    return found is not None and found.state == "rejected"
 
 
 def _take_back(connection: Connection, import_id: int, *, force: bool) -> None:
@@ -133,15 +153,6 @@ def _log_without_data(error: Exception, import_id: int) -> None:
         sqlstate=getattr(error, "sqlstate", None),
         traceback="".join(traceback.format_tb(error.__traceback__)),
     )
-
-
-def _claim(connection: Connection, import_id: int) -> bool:
-    """Whether this session has the import to itself; PostgreSQL lets go when the session ends."""
-    row = connection.execute(
-        "SELECT pg_try_advisory_lock(hashtext('rosterhub import'), %s)", [import_id]
-    ).fetchone()
-    assert row is not None
-    return row[0]
 
 
 @dataclass(slots=True)
@@ -177,7 +188,7 @@ class _Run:
             check(self.connection, self.job.id, staged, source, self.unread)
         errors, _, warnings = records.count_issues(self.connection, self.job.id)
         self.total = sum(file.rows for file in staged)
-        records.update(self.connection, self.job.id, total=self.total, warnings=warnings)
+        records.advance(self.connection, self.job.id, total=self.total, warnings=warnings)
         if errors:
             self.fail(Issue("rows_in_error", details={"errors": errors}))
             return
@@ -236,7 +247,7 @@ class _Run:
     @contextmanager
     def _step(self, name: records.State) -> Generator[None]:
         started = time.perf_counter()
-        records.update(self.reporting, self.job.id, state=name, progress=_SHARES[name][0])
+        records.advance(self.reporting, self.job.id, state=name, progress=_SHARES[name][0])
         yield
         self.timings[name] = round(time.perf_counter() - started, 3)
 
@@ -248,7 +259,7 @@ class _Run:
         self._shown = now
         low, high = _SHARES[step]
         progress = low + (high - low) * min(done / of, 1.0) if of else low
-        records.update(self.reporting, self.job.id, progress=progress, total=self.total)
+        records.advance(self.reporting, self.job.id, progress=progress, total=self.total)
 
     def _stage(self) -> list[StagedFile]:
         def upload() -> Upload:
@@ -296,7 +307,7 @@ class _Run:
                 yield package
 
     def _apply(self, plans: list[Plan], touched: Records | None) -> None:
-        records.update(self.connection, self.job.id, state="applying")
+        records.advance(self.connection, self.job.id, state="applying")
         rows = sum(p.created + p.updated + p.deleted + p.owned + p.gone.count for p in plans)
         done = 0
 
@@ -347,7 +358,7 @@ class _Run:
             k: sum(f[k] for f in files) for k in ("created", "updated", "unchanged", "deleted")
         }
         _, _, warnings = records.count_issues(self.connection, self.job.id)
-        say = records.finish if state in records.FINAL else records.update
+        say = records.finish if state in records.FINAL else records.advance
         say(
             self.connection,
             self.job.id,

@@ -428,6 +428,15 @@ CODES: dict[str, Sentence] = {
         "Import {value} is in the state {state}; it would have to be {expected}.",
         "取り込み {value} の状態は {state} です。{expected} のときにだけできます。",
     ),
+    "import_ended": S(
+        "Import {value} has ended already ({state}). To take back what it applied, undo it.",
+        "取り込み {value} はすでに終わっています({state})。"
+        "反映した内容を元に戻すには、取り消し(undo)をしてください。",
+    ),
+    "cancelled": S(
+        "The import was cancelled; nothing was applied.",
+        "取り込みは中止されました。何も反映していません。",
+    ),
     "import_superseded": S(
         "A later import of this source was applied meanwhile ({value}). Reject this one.",
         "その後に同じ送信元の取り込み({value})が反映されています。却下してください。",
