@@ -19,16 +19,24 @@ def messages() -> str:
         "# Import messages",
         "",
         "Every code that an import's errors and warnings may carry, in both languages. Parts in",
-        "braces are filled with what was found. Made from `transfer/issues.py` by `make docs`.",
+        "braces are filled with what was found. Made from `transfer/sentences.py` by `make docs`.",
+        "",
+        "A second text is what the code says as an error of the level",
+        "[strict](../imports.md#levels); tolerant takes what it speaks of with a warning.",
         "",
         "| code | English | 日本語 |",
         "|---|---|---|",
     ]
     lines += [
-        f"| <a id='{code}'></a>`{code}` | {_cell(text.en)} | {_cell(text.ja)} |"
+        f"| <a id='{code}'></a>`{code}` | {_cell(_both(text.en, text.strict_en))}"
+        f" | {_cell(_both(text.ja, text.strict_ja))} |"
         for code, text in CODES.items()
     ]
     return "\n".join(lines) + "\n"
+
+
+def _both(text: str, strict: str) -> str:
+    return f"{text}<br>strict: {strict}" if strict else text
 
 
 def entities() -> str:

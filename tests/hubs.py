@@ -19,7 +19,7 @@ from rosterhub.settings import CONNECTION_FILE
 from tests.serving import until
 
 ROSTERHUB = [sys.executable, "-P", "-m", "rosterhub"]
-_INHERITED = ("PATH", "HOME", "TMPDIR")
+_INHERITED = ("PATH", "HOME", "TMPDIR", "PYTHONPATH")
 
 
 def plain_environment(**more: str) -> dict[str, str]:

@@ -43,10 +43,11 @@ def rosterhub(
 def test_an_import_is_queued(hub: Settings, tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
     path.write_bytes(csv_file("users", board()["users"]))
-    done = rosterhub(hub, "import", str(path), "--source", "sis-1", "--json")
+    done = rosterhub(hub, "import", str(path), "--source", "sis-1", "--level", "strict", "--json")
     assert done.returncode == 0, done.stderr
     job = json.loads(done.stdout)["job"]
     assert (job["state"], job["entity"], job["source"]) == ("queued", "users", "sis-1")
+    assert job["level"] == "strict"
     listed = json.loads(rosterhub(hub, "imports", "list", "--json").stdout)["jobs"]
     assert job["jobId"] in {j["jobId"] for j in listed}
     shown = json.loads(rosterhub(hub, "imports", "show", job["jobId"], "--json").stdout)["job"]
@@ -65,6 +66,7 @@ def test_an_import_is_queued(hub: Settings, tmp_path: Path) -> None:
         ("pupils.csv", [], 2, "no OneRoster file"),
         ("board.zip", ["--mode", "bulk"], 2, "manifest"),
         ("users.csv", ["--encoding", "latin-1"], 2, "cp932"),
+        ("users.csv", ["--level", "lax"], 2, "tolerant, strict"),
         ("users.csv", ["--sauce", "x"], 2, "No such option"),
     ],
 )

@@ -34,8 +34,10 @@ def test_every_code_that_is_used_has_its_sentences() -> None:
 @pytest.mark.parametrize("code", issues.CODES)
 def test_both_languages_speak_of_the_same_things(code: str) -> None:
     text = issues.CODES[code]
-    names = [
-        {name for _, name, _, _ in string.Formatter().parse(one) if name}
-        for one in (text.en, text.ja)
-    ]
-    assert names[0] == names[1]
+    assert _names(text.en) == _names(text.ja)
+    assert _names(text.strict_en) == _names(text.strict_ja)
+    assert bool(text.strict_en) == bool(text.strict_ja)
+
+
+def _names(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}

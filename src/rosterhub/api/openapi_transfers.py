@@ -37,6 +37,11 @@ _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
         {"type": "string", "pattern": f"^{options.SOURCE}$", "default": "default"},
     ),
     "encoding": ("The encoding, when it is not UTF-8.", {"type": "string", "enum": [*ENCODINGS]}),
+    "level": (
+        "How strictly it is read: tolerant takes what can be understood, strict what the standard"
+        " has.",
+        {"type": "string", "enum": list(options.LEVELS), "default": "tolerant"},
+    ),
     "dryRun": ("Compare and count, and change nothing.", _BOOLEAN),
 }
 _MODE = (
@@ -71,6 +76,7 @@ SCHEMAS: dict[str, Any] = {
         entity=_MAYBE,
         mode=_MAYBE,
         dryRun={"type": "boolean"},
+        level={"type": "string", "enum": list(options.LEVELS)},
         files={"type": "array", "items": {"type": "object"}},
         progress={"type": "number", "minimum": 0, "maximum": 100},
         counts=_closed(

@@ -30,13 +30,14 @@ def import_(
     mode: Annotated[str, typer.Option(help="merge, bulk or delta (single files).")] = "",
     source: Annotated[str, typer.Option(help="The system that sends.")] = "default",
     encoding: Annotated[str, typer.Option(help="utf-8, cp932, euc-jp or utf-16.")] = "",
+    level: Annotated[str, typer.Option(help="tolerant or strict.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare only.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Import OneRoster packages or single CSV files."""
     config = settings()
-    given = {"mode": mode, "source": source, "encoding": encoding}
+    given = {"mode": mode, "source": source, "encoding": encoding, "level": level}
     given = {k: v for k, v in given.items() if v} | ({"dryRun": "true"} if dry_run else {})
     requests = [_request(path, entity, given, config) for path in paths]
     failed = False

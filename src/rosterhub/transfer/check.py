@@ -1,7 +1,8 @@
 """What is wrong with staged rows, found by set-based SQL: repairs, then forms, then relations.
 
 A rule is a predicate on the staging table; one scan counts them all, and only those that hit
-anything write issues. Rules derive from the entity table and spec/csv.md, level `tolerant`.
+anything write issues. Rules derive from the entity table and spec/csv.md; what strict makes errors
+of is said in `sentences`.
 """
 
 from collections.abc import Collection, Iterable
@@ -15,7 +16,7 @@ from rosterhub.store.connect import Connection, compiled
 from rosterhub.transfer import agreement, records, relations
 from rosterhub.transfer.columns import StagedColumn
 from rosterhub.transfer.findings import Scene, live
-from rosterhub.transfer.issues import Issue, Severity
+from rosterhub.transfer.issues import Issue, Level, Severity, at
 from rosterhub.transfer.stage import StagedFile
 
 
@@ -41,48 +42,58 @@ def check(
     files: list[StagedFile],
     source: str,
     unread: Collection[str] = (),
+    level: Level = "tolerant",
 ) -> None:
     """Write every issue of the staged `files` to import_issues, and mend what can be understood.
 
     `unread` are the entities whose files could not be read, wholly or in part: that a reference to
     one of them leads nowhere says nothing.
     """
-    for file in files:
-        _check_values(connection, import_id, file)
     staged = {file.entity.name: file for file in files}
-    for file in files:
-        scene = Scene(connection, import_id, file, staged, frozenset(unread), source)
+    scenes = [
+        Scene(connection, import_id, file, staged, frozenset(unread), source, level)
+        for file in files
+    ]
+    for scene in scenes:
+        _check_values(scene)
+    for scene in scenes:
         relations.check(scene)
         agreement.check(scene)
 
 
-def _check_values(connection: Connection, import_id: int, file: StagedFile) -> None:
+def _check_values(scene: Scene) -> None:
+    file = scene.file
     spaces, repairs, forms = _spaces(file), _repairs(file), _forms(file)
     if spaces:
-        _mend(connection, import_id, file, _hits(connection, file, spaces))
-    hits = _hits(connection, file, [*repairs, *forms])
+        _mend(scene, _hits(scene, spaces))
+    hits = _hits(scene, [*repairs, *forms])
     mended = {rule: count for rule, count in hits.items() if rule.fix}
-    _mend(connection, import_id, file, mended)
+    _mend(scene, mended)
     nameless = any(r.code == "required_blank" and r.column.sql == "sourced_id" for r in hits)
-    passed_over = nameless and _pass_over_blank_rows(connection, import_id, file)
+    passed_over = nameless and scene.level == "tolerant" and _pass_over_blank_rows(scene)
     if mended or passed_over:
-        hits = _hits(connection, file, forms)
+        hits = _hits(scene, forms)
     for rule, count in hits.items():
-        _write(connection, import_id, file, rule, count)
+        _write(scene, rule, count)
 
 
-def _hits(connection: Connection, file: StagedFile, rules: list[Rule]) -> dict[Rule, int]:
+def _hits(scene: Scene, rules: list[Rule]) -> dict[Rule, int]:
     """Those of `rules` whose predicate holds, and for how many rows; one scan for all of them."""
     counts = ", ".join(f"count(*) FILTER (WHERE {r.predicate})" for r in rules)
-    row = connection.execute(compiled(f"SELECT {counts} FROM {file.table} s")).fetchone()
+    row = scene.connection.execute(
+        compiled(f"SELECT {counts} FROM {scene.file.table} s")
+    ).fetchone()
     assert row is not None
     return {rule: count for rule, count in zip(rules, row, strict=True) if count}
 
 
-def _mend(connection: Connection, import_id: int, file: StagedFile, hits: dict[Rule, int]) -> None:
-    """Write the warnings of `hits`, and mend their cells in as few passes as may be."""
+def _mend(scene: Scene, hits: dict[Rule, int]) -> None:
+    """Write the issues of `hits`, and mend their cells in as few passes as may be.
+
+    At the level strict too: a cell has one error, not one for each way to look at it.
+    """
     for rule, count in hits.items():
-        _write(connection, import_id, file, rule, count)
+        _write(scene, rule, count)
     rest = list(hits)
     while rest:
         # Of two rules for one column the second must see what the first has done.
@@ -96,14 +107,15 @@ def _mend(connection: Connection, import_id: int, file: StagedFile, hits: dict[R
             for column, r in now.items()
         )
         where = " OR ".join(f"({rule.predicate})" for rule in now.values())
-        connection.execute(compiled(f"UPDATE {file.table} s SET {sets} WHERE {where}"))
+        scene.connection.execute(compiled(f"UPDATE {scene.file.table} s SET {sets} WHERE {where}"))
         rest = later
 
 
-def _pass_over_blank_rows(connection: Connection, import_id: int, file: StagedFile) -> bool:
+def _pass_over_blank_rows(scene: Scene) -> bool:
     """Forget rows without any value, of which spreadsheets leave some at the end of a file."""
+    file = scene.file
     cells = ", ".join(cell_of(c) for c in file.columns.staged)
-    row = connection.execute(
+    row = scene.connection.execute(
         compiled(
             f"WITH blank AS (DELETE FROM {file.table} s WHERE num_nonnulls({cells}) = 0"
             " RETURNING line) SELECT count(*), min(line) FROM blank"
@@ -114,28 +126,34 @@ def _pass_over_blank_rows(connection: Connection, import_id: int, file: StagedFi
         file.rows -= row[0]
         details = {"count": row[0]}
         issue = Issue("row_blank", "warning", file.name, row[1], details=details)
-        records.add_issues(connection, import_id, [issue])
+        records.add_issues(scene.connection, scene.import_id, [issue])
     return bool(row[0])
 
 
-def _write(
-    connection: Connection, import_id: int, file: StagedFile, rule: Rule, count: int
-) -> None:
+def _write(scene: Scene, rule: Rule, count: int) -> None:
     """Every row in error is written; of a warning the first row, with the number of all."""
     value = f"'value', left({rule.value or cell_of(rule.column)}, 100)"
     taken = f", 'taken', {rule.fix}" if rule.fix else ""
-    warning = rule.severity == "warning"
+    severity = rule.severity if rule.severity == "error" else at(scene.level, rule.code)
+    warning = severity == "warning"
     details = dict(rule.details) | ({"count": count} if warning else {})
-    connection.execute(
+    scene.connection.execute(
         compiled(
             "INSERT INTO import_issues"
             " (import_id, severity, file, line, column_name, code, details)"
             " SELECT %s, %s, %s, line, %s, %s,"
             f" jsonb_build_object({value}{taken}) || %s"
-            f" FROM {file.table} s WHERE {rule.predicate} ORDER BY line"
+            f" FROM {scene.file.table} s WHERE {rule.predicate} ORDER BY line"
             + (" LIMIT 1" if warning else "")
         ),
-        (import_id, rule.severity, file.name, rule.column.csv, rule.code, Jsonb(details)),
+        (
+            scene.import_id,
+            severity,
+            scene.file.name,
+            rule.column.csv,
+            rule.code,
+            Jsonb(details),
+        ),
     )
 
 

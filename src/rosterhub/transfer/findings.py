@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rosterhub.store.connect import Connection, compiled
+from rosterhub.transfer.issues import Level, at
 from rosterhub.transfer.stage import StagedFile
 
 
@@ -19,6 +20,7 @@ class Scene:
     staged: dict[str, StagedFile]
     unread: frozenset[str]
     source: str
+    level: Level
 
 
 def live(file: StagedFile, alias: str = "s") -> str:
@@ -53,7 +55,13 @@ def error(scene: Scene, code: str, column: str, rows: str, details: str, **value
 def warning(
     scene: Scene, code: str, column: str, rows: str, details: str, **values: object
 ) -> None:
-    """One warning for all of `rows`: the place and `details` of the first, and their number."""
+    """One warning for all of `rows`: the place and `details` of the first, and their number.
+
+    Where the level makes errors of them, each is one.
+    """
+    if at(scene.level, code) == "error":
+        error(scene, code, column, rows, details, **values)
+        return
     _write(
         scene,
         "SELECT %(import)s, 'warning', %(file)s, line, %(column)s, %(code)s,"

@@ -4,12 +4,14 @@ The sentences of the codes are in `sentences`; docs/reference/import-messages.md
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from rosterhub.transfer.sentences import CODES
 
 Severity = Literal["error", "warning"]
+Level = Literal["tolerant", "strict"]
+"""How strictly an import reads (docs/imports.md, "Levels")."""
 Language = Literal["ja", "en"]
 
 
@@ -24,6 +26,15 @@ class Issue:
     column: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+    def at(self, level: Level) -> "Issue":
+        """The issue as it counts at `level`."""
+        return self if self.severity == "error" else replace(self, severity=at(level, self.code))
+
+
+def at(level: Level, code: str) -> Severity:
+    """What a warning is at `level`: an error where strict asks for more."""
+    return "error" if level == "strict" and CODES[code].strict else "warning"
+
 
 class RefusedError(Exception):
     """The import cannot go on; `issue` says why."""
@@ -33,10 +44,18 @@ class RefusedError(Exception):
         self.issue = issue
 
 
-def sentence(code: str, details: Mapping[str, Any], language: Language = "en") -> str:
-    """The text for `code`, filled with `details`."""
+def sentence(
+    code: str,
+    details: Mapping[str, Any],
+    language: Language = "en",
+    severity: Severity = "warning",
+) -> str:
+    """The text for `code`, filled with `details`; as an error of strict where it is one."""
     text = CODES[code]
-    template = text.ja if language == "ja" else text.en
+    if text.strict and severity == "error":
+        template = text.strict_ja if language == "ja" else text.strict_en
+    else:
+        template = text.ja if language == "ja" else text.en
     more = _MORE[language].format_map(details) if details.get("count", 1) > 1 else ""
     known = {name: value for name, value in details.items() if value is not None}
     return template.format_map(_Details(known)) + more

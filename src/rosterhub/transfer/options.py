@@ -5,15 +5,21 @@ An unknown option, or a value that it does not take, is an error that says what 
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import TypeVar, get_args
 
+from rosterhub.transfer.issues import Level
+from rosterhub.transfer.package import Mode
 from rosterhub.transfer.reader import ENCODINGS
 from rosterhub.transfer.records import Request
 
-MODES = ("merge", "bulk", "delta")
+MODES: tuple[Mode, ...] = ("merge", "bulk", "delta")
+LEVELS: tuple[Level, ...] = get_args(Level)
 SOURCE = "[0-9A-Za-z][0-9A-Za-z._-]{0,63}"
 """How a sending system may be called, as a regular expression."""
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
-NAMES = ("mode", "source", "encoding", "dryRun")
+NAMES = ("mode", "source", "encoding", "dryRun", "level")
+
+_T = TypeVar("_T", bound=str)
 
 
 class OptionError(ValueError):
@@ -46,9 +52,7 @@ def request(
         OptionError: an unknown option or value.
     """
     refuse_unknown(given, NAMES)
-    mode = given.get("mode")
-    if mode is not None and mode not in MODES:
-        raise OptionError(f"mode is one of {', '.join(MODES)}, not {mode[:40]!r}.")
+    mode = _one_of("mode", MODES, given.get("mode"))
     if mode is not None and entity is None:
         raise OptionError("A package's manifest states the mode of each file; leave mode out.")
     source = given.get("source", "default")
@@ -57,15 +61,31 @@ def request(
     encoding = given.get("encoding")
     if encoding is not None and encoding.lower() not in ENCODINGS:
         raise OptionError(f"encoding is one of {', '.join(ENCODINGS)}, not {encoding[:40]!r}.")
-    dry_run = given.get("dryRun", "false").lower()
-    if dry_run not in BOOLEANS:
-        raise OptionError("dryRun is true or false.")
+    level: Level = _one_of("level", LEVELS, given.get("level")) or "tolerant"
+    if level == "strict" and encoding and encoding.lower() != "utf-8":
+        raise OptionError("The level strict takes UTF-8 and nothing else; leave encoding out.")
     return Request(
         file_name="".join(filter(str.isprintable, file_name))[:255] or "upload",
         entity=entity,
         mode=mode,
         source=source,
         encoding=encoding and encoding.lower(),
-        dry_run=BOOLEANS[dry_run],
+        dry_run=_boolean("dryRun", given),
+        level=level,
         api_key=api_key,
     )
+
+
+def _one_of(name: str, known: Iterable[_T], value: str | None) -> _T | None:
+    """`value`, which is one of `known` if it is given."""
+    found = next((k for k in known if k == value), None)
+    if value is not None and found is None:
+        raise OptionError(f"{name} is one of {', '.join(known)}, not {value[:40]!r}.")
+    return found
+
+
+def _boolean(name: str, given: Mapping[str, str]) -> bool:
+    value = given.get(name, "false").lower()
+    if value not in BOOLEANS:
+        raise OptionError(f"{name} is true or false.")
+    return BOOLEANS[value]

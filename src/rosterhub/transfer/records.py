@@ -4,6 +4,7 @@ Only this module writes to imports, import_chunks and import_issues (the rules o
 issues of their own). States and the document are those of docs/imports.md.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any, Literal
 from psycopg.types.json import Jsonb
 
 from rosterhub.store.connect import Connection, compiled
-from rosterhub.transfer.issues import Issue, Language, sentence
+from rosterhub.transfer.issues import Issue, Language, Level, sentence
 from rosterhub.transfer.package import Mode
 
 State = Literal[
@@ -49,6 +50,7 @@ class Request:
     source: str = "default"
     encoding: str | None = None
     dry_run: bool = False
+    level: Level = "tolerant"
     api_key: str | None = None
 
 
@@ -68,26 +70,22 @@ class Import:
     undo: dict[str, Any] | None = None
 
 
+_ASKED = {
+    "source_system" if f.name == "source" else f.name: f.name for f in dataclasses.fields(Request)
+}
+"""What was asked for: columns of imports, and the fields of `Request` that they hold."""
+
 CREATE = (
-    "INSERT INTO imports (file_name, entity, mode, source_system, encoding, dry_run, api_key)"
-    " VALUES (%(file_name)s, %(entity)s, %(mode)s, %(source)s, %(encoding)s, %(dry_run)s,"
-    " %(api_key)s) RETURNING id"
-)
+    f"INSERT INTO imports ({', '.join(_ASKED)})"
+    f" VALUES ({', '.join(f'%({name})s' for name in _ASKED.values())}) RETURNING id"
+).encode()
 ADD_CHUNKS = "COPY import_chunks (import_id, number, data) FROM STDIN (FORMAT BINARY)"
 SET_SIZE = "UPDATE imports SET size = %s WHERE id = %s"
 
 
 def parameters(request: Request) -> dict[str, Any]:
     """The bind parameters of `CREATE`."""
-    return {
-        "file_name": request.file_name,
-        "entity": request.entity,
-        "mode": request.mode,
-        "source": request.source,
-        "encoding": request.encoding,
-        "dry_run": request.dry_run,
-        "api_key": request.api_key,
-    }
+    return dataclasses.asdict(request)
 
 
 def create(connection: Connection, request: Request, chunks: Iterable[bytes]) -> int:
@@ -108,11 +106,13 @@ def create(connection: Connection, request: Request, chunks: Iterable[bytes]) ->
 def load(connection: Connection, import_id: int) -> Import | None:
     """The import, None when there is no such one."""
     row = connection.execute(
-        "SELECT id, state, file_name, entity, mode, source_system, encoding, dry_run, api_key,"
-        " attempts, approved, deleted, updated, undo FROM imports WHERE id = %s",
+        compiled(
+            "SELECT id, state, attempts, approved, deleted, updated, undo,"
+            f" {', '.join(_ASKED)} FROM imports WHERE id = %s"
+        ),
         [import_id],
     ).fetchone()
-    return Import(row[0], row[1], Request(*row[2:9]), *row[9:]) if row else None
+    return Import(row[0], row[1], Request(*row[7:]), *row[2:7]) if row else None
 
 
 def begin(connection: Connection, import_id: int) -> None:
@@ -244,7 +244,7 @@ def drop_staging(connection: Connection, import_id: int) -> None:
 ROW = (
     "SELECT id, state, source_system, files, progress, total, created, updated, unchanged, deleted,"
     " failed, warnings, timings, reason, file_name, entity, mode, dry_run, created_at, started_at,"
-    " finished_at, undo FROM imports"
+    " finished_at, undo, level FROM imports"
 )
 ISSUES = (
     "SELECT severity, file, line, column_name, code, details FROM import_issues"
@@ -274,6 +274,7 @@ def document(
         "entity": row[15],
         "mode": row[16],
         "dryRun": row[17],
+        "level": row[22],
         "files": row[3],
         "progress": round(row[4], 1),
         "counts": {
@@ -298,13 +299,13 @@ def document(
 
 def issue_document(row: tuple[Any, ...], language: Language) -> dict[str, Any]:
     """One issue as the job document and errors.csv show it, from a row of `ISSUES`."""
-    _, file, line, column, code, details = row
+    severity, file, line, column, code, details = row
     return {
         "file": file,
         "line": line,
         "column": column,
         "code": code,
-        "message": sentence(code, details, language),
+        "message": sentence(code, details, language, severity),
     }
 
 

@@ -184,8 +184,8 @@ class _Run:
         with self._step("staging"):
             staged = self._stage()
         with self._step("checking"):
-            source = self.job.request.source
-            check(self.connection, self.job.id, staged, source, self.unread)
+            source, level = self.job.request.source, self.job.request.level
+            check(self.connection, self.job.id, staged, source, self.unread, level)
         errors, _, warnings = records.count_issues(self.connection, self.job.id)
         self.total = sum(file.rows for file in staged)
         records.advance(self.connection, self.job.id, total=self.total, warnings=warnings)
@@ -269,7 +269,7 @@ class _Run:
         if not upload().size:
             raise RefusedError(Issue("upload_empty", file=self.job.request.file_name))
         with self._open(upload) as package:
-            records.add_issues(self.reporting, self.job.id, package.issues)
+            self._report(package.issues)
             staged: list[StagedFile] = []
             self.unread |= package.unread
             for file in package.files:
@@ -284,7 +284,7 @@ class _Run:
                     self.job.id,
                     file,
                     self.job.request.encoding or "utf-8",
-                    lambda issues: records.add_issues(self.reporting, self.job.id, issues),
+                    self._report,
                     progress,
                 )
                 self.total = before + (result.rows if result else 0)
@@ -293,6 +293,10 @@ class _Run:
                 if not result or result.broken:
                     self.unread.add(file.entity.name)
         return staged
+
+    def _report(self, issues: list[Issue]) -> None:
+        level = self.job.request.level
+        records.add_issues(self.reporting, self.job.id, [issue.at(level) for issue in issues])
 
     @contextmanager
     def _open(self, upload: Callable[[], Upload]) -> Generator[Package]:

@@ -9,10 +9,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """The text of one code in both languages."""
+    """The text of one code in both languages.
+
+    A warning that is an error at the level strict has the text of that error as well: this, and
+    nothing else, makes it one.
+    """
 
     en: str
     ja: str
+    strict_en: str = ""
+    strict_ja: str = ""
+
+    @property
+    def strict(self) -> bool:
+        """Whether the level strict makes an error of it."""
+        return bool(self.strict_en)
 
 
 S = Sentence
@@ -87,10 +98,14 @@ CODES: dict[str, Sentence] = {
     "manifest_property_missing": S(
         "{property} is missing in the manifest; it is taken as {value}.",
         "manifest に {property} がありません。{value} とみなしました。",
+        "{property} is missing in the manifest. Add it; {value} would be usual here.",
+        "manifest に {property} がありません。書き加えてください。ここでは {value} が普通です。",
     ),
     "manifest_property_unknown": S(
         "The manifest's property {property} is not known and was ignored.",
         "manifest の {property} は知らない項目なので無視しました。",
+        "The standard knows no manifest property {property}. Remove it.",
+        "manifest の {property} は標準にない項目です。取り除いてください。",
     ),
     "manifest_property_twice": S(
         "{property} stands twice in the manifest. Leave one of them.",
@@ -107,10 +122,14 @@ CODES: dict[str, Sentence] = {
     "file_extra": S(
         "This is no OneRoster file; it was ignored.",
         "OneRoster のファイルではないため、無視しました。",
+        "This is no OneRoster file. Take it out of the zip.",
+        "OneRoster のファイルではありません。ZIP から取り除いてください。",
     ),
     "file_name_case": S(
         "The file should be called {value}; it was read all the same.",
         "ファイル名は {value} が正しい書き方です。そのまま読みました。",
+        "Call the file {value}.",
+        "ファイル名を {value} にしてください。",
     ),
     "package_empty": S(
         "The package announces no file with rows.",
@@ -190,22 +209,32 @@ CODES: dict[str, Sentence] = {
     "column_ignored": S(
         "The column {value} is not known and was ignored.",
         "列 {value} は知らない列なので無視しました。",
+        "The standard knows no column {value}. Remove it.",
+        "列 {value} は標準にありません。取り除いてください。",
     ),
     "column_unnamed": S(
         "Column {value} of the header has no name; it was ignored.",
         "見出しの {value} 列目に名前がありません。その列は無視しました。",
+        "Column {value} of the header has no name. Remove the column.",
+        "見出しの {value} 列目に名前がありません。その列を取り除いてください。",
     ),
     "column_similar": S(
         "The column {value} is not known and was ignored. Is {other} meant?",
         "列 {value} は知らない列なので無視しました。{other} のことですか?",
+        "The standard knows no column {value}. Is {other} meant?",
+        "列 {value} は標準にありません。{other} のことですか?",
     ),
     "column_order": S(
         "The columns are in another order than the standard's; they were matched by name.",
         "列の順序が標準と違います。列名で読みました。",
+        "The columns are in another order than the standard's. Put them in that order.",
+        "列の順序が標準と違います。標準の順序にしてください。",
     ),
     "bom": S(
         "The file begins with a byte order mark; it was skipped.",
         "ファイルの先頭に BOM があります。読み飛ばしました。",
+        "The file begins with a byte order mark. Save it without one (UTF-8).",
+        "ファイルの先頭に BOM があります。BOM なしの UTF-8 で保存してください。",
     ),
     "row_length": S(
         "The row has {value} cells, the header has {expected}.",
@@ -322,10 +351,14 @@ CODES: dict[str, Sentence] = {
     "score_out_of_bounds": S(
         "The score {value} lies outside the line item's bounds ({other}).",
         "得点 {value} は評価項目の範囲({other})の外です。",
+        "The score {value} lies outside the line item's bounds ({other}). Correct one of the two.",
+        "得点 {value} は評価項目の範囲({other})の外です。どちらかを直してください。",
     ),
     "class_of_another": S(
         "The line item belongs to the class {other}, not to {value}.",
         "評価項目のクラスは {value} ではなく {other} です。",
+        "The line item belongs to the class {other}. Give that one instead of {value}.",
+        "評価項目のクラスは {other} です。{value} の代わりにそれを指定してください。",
     ),
     "reference_unknown": S(
         "{value} is not registered, and no row of {target} that was sent has this sourcedId."
@@ -340,6 +373,8 @@ CODES: dict[str, Sentence] = {
     "reference_type": S(
         "{value} is of type {other}; the standard wants one of type {known} here.",
         "{value} の type は {other} です。ここには {known} を指定します。",
+        "{value} is of type {other}; give one of type {known} here.",
+        "{value} の type は {other} です。type が {known} のものを指定してください。",
     ),
     "delete_unknown": S(
         "{value} was to be deleted, but no such record is registered; the row was passed over.",
@@ -360,6 +395,8 @@ CODES: dict[str, Sentence] = {
     "spaces_trimmed": S(
         "Spaces round the value were removed.",
         "値の前後の空白を取り除きました。",
+        "There are spaces round the value. Remove them.",
+        "値の前後に空白があります。取り除いてください。",
     ),
     "null_literal": S(
         "NULL was read as blank.",
@@ -368,34 +405,50 @@ CODES: dict[str, Sentence] = {
     "boolean_case": S(
         "{value} was read as {taken}.",
         "{value} を {taken} として読みました。",
+        "Write {taken}, not {value}.",
+        "{value} は {taken} と書いてください。",
     ),
     "enumeration_case": S(
         "{value} was read as {taken}.",
         "{value} を {taken} として読みました。",
+        "Write {taken}, not {value}.",
+        "{value} は {taken} と書いてください。",
     ),
     "date_form": S(
         "{value} was read as {taken}.",
         "{value} を {taken} として読みました。",
+        "Write {taken}, not {value}.",
+        "{value} は {taken} と書いてください。",
     ),
     "datetime_form": S(
         "{value} was read as {taken}.",
         "{value} を {taken} として読みました。",
+        "Write {taken}, not {value}.",
+        "{value} は {taken} と書いてください。",
     ),
     "list_spaces": S(
         "Spaces round the commas of the list, or empty values in it, were removed.",
         "リストのコンマの前後の空白や空の値を取り除きました。",
+        "Remove the spaces round the commas of the list, and empty values in it.",
+        "リストのコンマの前後の空白や空の値を取り除いてください。",
     ),
     "bulk_status": S(
         "In a bulk file status should be blank; {value} was taken.",
         "bulk では status は空欄です。{value} として読みました。",
+        "status is blank in a bulk file. Remove {value}.",
+        "bulk では status は空欄です。{value} を取り除いてください。",
     ),
     "bulk_date": S(
         "In a bulk file dateLastModified should be blank; it was taken.",
         "bulk では dateLastModified は空欄です。値は読みました。",
+        "dateLastModified is blank in a bulk file. Remove the value.",
+        "bulk では dateLastModified は空欄です。値を取り除いてください。",
     ),
     "list_lengths_differ": S(
         "subjects and subjectCodes have different numbers of values.",
         "subjects と subjectCodes の個数が違います。",
+        "subjects and subjectCodes have different numbers of values. Give each subject its code.",
+        "subjects と subjectCodes の個数が違います。一つずつ対応させてください。",
     ),
     # Why an import ended
     "rows_in_error": S(
