@@ -1,4 +1,4 @@
-"""`rosterhub db`: the schema's revision, and how to reach the database."""
+"""`rosterhub db`: the schema's revision, how to reach the database, backups and statistics."""
 
 import json
 import sys
@@ -6,10 +6,15 @@ from typing import Annotated
 
 import typer
 
+from rosterhub.cli import backup
 from rosterhub.settings import settings
 from rosterhub.store import revision
 
-app = typer.Typer(no_args_is_help=True, help="Migrate the database, and reach it.")
+app = typer.Typer(
+    no_args_is_help=True, help="Migrate the database, back it up and restore it, and reach it."
+)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 
 @app.command()

@@ -254,6 +254,7 @@ work_mem = 16MB
 max_wal_size = 4GB
 checkpoint_timeout = 15min
 random_page_cost = 1.1
+max_locks_per_transaction = 512
 jit = off
 timezone = 'UTC'
 log_timezone = 'UTC'

@@ -13,14 +13,25 @@ _REVISION = re.compile(r'^(down_)?revision(?:: [^=]+)? = (?:"([^"]+)"|None)', re
 
 def head() -> str:
     """The revision this version of RosterHub needs: the one that no other follows."""
+    revisions, followed = _scripts()
+    [newest] = revisions - followed
+    return newest
+
+
+def known() -> set[str]:
+    """Every revision that this version of RosterHub can bring up to its own."""
+    return _scripts()[0]
+
+
+def _scripts() -> tuple[set[str], set[str]]:
+    """All revisions, and those that another one follows."""
     revisions: set[str] = set()
     followed: set[str] = set()
     for script in resources.files("rosterhub.store.migrations").joinpath("versions").iterdir():
         if script.name.endswith(".py"):
             for down, name in _REVISION.findall(script.read_text("utf-8")):
                 (followed if down else revisions).add(name)
-    [newest] = revisions - followed
-    return newest
+    return revisions, followed
 
 
 def current(url: str) -> str | None:

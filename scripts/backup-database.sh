@@ -1,0 +1,1 @@
+../src/rosterhub/ops/backup-database.sh
