@@ -124,9 +124,12 @@ async def _take(request: Request, entity: str | None) -> Response:
         name = PurePath(upload.filename or "upload").name
         with _options():
             given = options.each_once([*fields, *request.query_params.multi_items()])
-            asked = options.request(name, entity, given, caller.key)
+            asked = options.request(name, entity, given, caller.key, _idempotency_key(request))
         async with at.pools.write.connection() as connection:
-            import_id = await submit_async(connection, asked, upload.read)
+            try:
+                import_id = await submit_async(connection, asked, upload.read)
+            except records.ReusedKeyError as error:
+                raise ApiError(409, "invaliddata", str(error)) from error
     path = f"/api/v1.2/csv/import/jobs/{import_id}"
     base = at.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
     return JSONResponse(
@@ -134,6 +137,13 @@ async def _take(request: Request, entity: str | None) -> Response:
         status_code=202,
         headers={"Location": path},
     )
+
+
+def _idempotency_key(request: Request) -> str | None:
+    found = request.headers.getlist("idempotency-key")
+    if len(found) > 1:
+        raise ApiError(400, "invaliddata", "Send one Idempotency-Key.")
+    return found[0] if found else None
 
 
 @contextmanager

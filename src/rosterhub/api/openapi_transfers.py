@@ -50,6 +50,14 @@ _MODE = (
 )
 
 
+_IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Sent again under the same key, a file is answered with its first import.",
+    "schema": {"type": "string", "pattern": f"^{options.IDEMPOTENCY_KEY}$"},
+}
+
+
 def _closed(**members: Any) -> dict[str, Any]:
     return {
         "type": "object",
@@ -116,13 +124,17 @@ def _upload(given: dict[str, tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     }
     return {
         **_secured("import"),
-        "parameters": _query(given),
+        "parameters": [*_query(given), _IDEMPOTENCY_KEY],
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
         "responses": {
             "202": {
                 "description": "Taken; follow the job at statusUrl.",
                 "content": {"application/json": {"schema": _named("Accepted")}},
-            }
+            },
+            "409": {
+                "description": "The Idempotency-Key was used for something else.",
+                "content": {"application/json": {"schema": _named("Error")}},
+            },
         },
     }
 

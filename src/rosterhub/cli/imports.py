@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 from rich.console import Console
@@ -32,19 +32,24 @@ def import_(
     encoding: Annotated[str, typer.Option(help="utf-8, cp932, euc-jp or utf-16.")] = "",
     level: Annotated[str, typer.Option(help="tolerant or strict.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare only.")] = False,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="Sent again under the same key, it is imported once.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Import OneRoster packages or single CSV files."""
     config = settings()
+    if idempotency_key is not None and len(paths) > 1:
+        raise typer.BadParameter("--idempotency-key is for one file")
     given = {"mode": mode, "source": source, "encoding": encoding, "level": level}
     given = {k: v for k, v in given.items() if v} | ({"dryRun": "true"} if dry_run else {})
-    requests = [_request(path, entity, given, config) for path in paths]
+    requests = [_request(path, entity, given, idempotency_key, config) for path in paths]
     failed = False
     with connect(config.write_url) as connection:
         for path, request in zip(paths, requests, strict=True):
             with path.open("rb") as stream:
-                import_id = submit(connection, request, stream)
+                import_id = _submit(connection, request, stream)
             if wait:
                 follow(connection, import_id, quiet=as_json)
             document = _document(connection, import_id)
@@ -54,7 +59,7 @@ def import_(
             elif wait:
                 _summary(document)
             else:
-                typer.echo(f"import {import_id}: {path.name} is queued")
+                typer.echo(f"import {import_id}: {path.name} is {document['state']}")
     if failed:
         raise typer.Exit(1)
 
@@ -183,7 +188,17 @@ def _decide(
         raise typer.Exit(1)
 
 
-def _request(path: Path, entity: str, given: dict[str, str], config: Settings) -> records.Request:
+def _submit(connection: Connection, request: records.Request, upload: BinaryIO) -> int:
+    try:
+        return submit(connection, request, upload)
+    except records.ReusedKeyError as error:
+        _errors.print(str(error), markup=False)
+        raise typer.Exit(1) from error
+
+
+def _request(
+    path: Path, entity: str, given: dict[str, str], idempotency_key: str | None, config: Settings
+) -> records.Request:
     if not path.is_file():
         raise typer.BadParameter(f"{path} is not a file")
     if path.stat().st_size > config.csv_upload_max_size:
@@ -196,7 +211,7 @@ def _request(path: Path, entity: str, given: dict[str, str], config: Settings) -
             f"{name} is no OneRoster file; say --entity, one of {', '.join(ENTITIES)}"
         )
     try:
-        return options.request(path.name, name, given, None)
+        return options.request(path.name, name, given, None, idempotency_key)
     except options.OptionError as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -2,6 +2,7 @@
 is never the one without the other.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
@@ -22,9 +23,15 @@ _WHERE_JOBS_ARE = "SET LOCAL search_path TO procrastinate, public"
 
 
 def submit(connection: Connection, request: records.Request, upload: BinaryIO) -> int:
-    """Keep the import that `request` asks for and queue it, all or nothing; its id."""
+    """Keep the import that `request` asks for and queue it, all or nothing; its id.
+
+    Raises:
+        ReusedKeyError: its Idempotency-Key has another import. If it has this one, that is it.
+    """
     with connection.transaction():
         import_id = records.create(connection, request, _chunks(upload))
+        if import_id is None:
+            return records.same(connection, request, _chunks(upload))
         connection.execute(_WHERE_JOBS_ARE)
         with _in_the_words_of_psycopg():
             _deferrer(import_id, request.source, connection).defer(import_id=import_id)
@@ -55,15 +62,21 @@ async def submit_async(
     async with connection.transaction():
         cursor = await connection.execute(records.CREATE, records.parameters(request))
         row = await cursor.fetchone()
-        assert row is not None
+        size, number, content = 0, 0, hashlib.sha256()
+        if row is None:
+            while chunk := await read(records.CHUNK):
+                content.update(chunk)
+            cursor = await connection.execute(records.SAME_KEY, records.parameters(request))
+            return records.known(await cursor.fetchone(), request, content.digest())
         import_id: int = row[0]
-        size = number = 0
         async with cursor.copy(records.ADD_CHUNKS) as copy:
             copy.set_types(["int8", "int4", "bytea"])
             while chunk := await read(records.CHUNK):
                 await copy.write_row((import_id, number, chunk))
                 size, number = size + len(chunk), number + 1
-        await connection.execute(records.SET_SIZE, (size, import_id))
+                content.update(chunk)
+        mark = records.fingerprint(request, content.digest())
+        await connection.execute(records.SEAL, (size, mark, import_id))
         await connection.execute(_WHERE_JOBS_ARE)
         with _in_the_words_of_psycopg():
             await _deferrer(import_id, request.source, connection).defer_async(import_id=import_id)

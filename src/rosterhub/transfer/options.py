@@ -16,6 +16,8 @@ MODES: tuple[Mode, ...] = ("merge", "bulk", "delta")
 LEVELS: tuple[Level, ...] = get_args(Level)
 SOURCE = "[0-9A-Za-z][0-9A-Za-z._-]{0,63}"
 """How a sending system may be called, as a regular expression."""
+IDEMPOTENCY_KEY = "[!-~]{1,255}"
+"""What a sender may call one sending, as a regular expression."""
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 NAMES = ("mode", "source", "encoding", "dryRun", "level")
 
@@ -44,7 +46,11 @@ def each_once(given: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def request(
-    file_name: str, entity: str | None, given: Mapping[str, str], api_key: str | None
+    file_name: str,
+    entity: str | None,
+    given: Mapping[str, str],
+    api_key: str | None,
+    idempotency_key: str | None = None,
 ) -> Request:
     """What the options in `given` ask for.
 
@@ -64,6 +70,8 @@ def request(
     level: Level = _one_of("level", LEVELS, given.get("level")) or "tolerant"
     if level == "strict" and encoding and encoding.lower() != "utf-8":
         raise OptionError("The level strict takes UTF-8 and nothing else; leave encoding out.")
+    if idempotency_key is not None and not re.fullmatch(IDEMPOTENCY_KEY, idempotency_key):
+        raise OptionError("Idempotency-Key is 1 to 255 ASCII characters without spaces.")
     return Request(
         file_name="".join(filter(str.isprintable, file_name))[:255] or "upload",
         entity=entity,
@@ -73,6 +81,7 @@ def request(
         dry_run=_boolean("dryRun", given),
         level=level,
         api_key=api_key,
+        idempotency_key=idempotency_key,
     )
 
 

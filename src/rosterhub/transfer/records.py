@@ -5,11 +5,13 @@ issues of their own). States and the document are those of docs/imports.md.
 """
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from rosterhub.store.connect import Connection, compiled
@@ -36,13 +38,26 @@ SHOWN = 1_000
 """Issues of each kind that the document itself shows; errors.csv has them all."""
 
 
+class ReusedKeyError(Exception):
+    """The Idempotency-Key belongs to the import `import_id`, of another file or other options."""
+
+    def __init__(self, import_id: int) -> None:
+        super().__init__(
+            f"This Idempotency-Key was used for another file or other options (import {import_id})."
+            " Take a new one for what is new."
+        )
+        self.import_id = import_id
+
+
 class EndedError(Exception):
     """The import has ended already: somebody cancelled it while it was worked on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody asked for. `entity` is None for a package; `mode` is for a single file."""
+    """What somebody asked for. `entity` is None for a package; `mode` is for a single file. Under
+    one `idempotency_key` a sender has one import, however often it sends.
+    """
 
     file_name: str
     entity: str | None = None
@@ -52,6 +67,7 @@ class Request:
     dry_run: bool = False
     level: Level = "tolerant"
     api_key: str | None = None
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +93,16 @@ _ASKED = {
 
 CREATE = (
     f"INSERT INTO imports ({', '.join(_ASKED)})"
-    f" VALUES ({', '.join(f'%({name})s' for name in _ASKED.values())}) RETURNING id"
+    f" VALUES ({', '.join(f'%({name})s' for name in _ASKED.values())}) ON CONFLICT DO NOTHING RETURNING id"
 ).encode()
+"""Gives no row where the Idempotency-Key has its import; waits for one that is being sent."""
+SAME_KEY = (
+    "SELECT id, fingerprint FROM imports WHERE idempotency_key = %(idempotency_key)s"
+    " AND source_system = %(source)s AND api_key IS NOT DISTINCT FROM %(api_key)s"
+)
 ADD_CHUNKS = "COPY import_chunks (import_id, number, data) FROM STDIN (FORMAT BINARY)"
-SET_SIZE = "UPDATE imports SET size = %s WHERE id = %s"
+SEAL = "UPDATE imports SET size = %s, fingerprint = %s WHERE id = %s"
+"""Once the upload is complete: its size and its `fingerprint`."""
 
 
 def parameters(request: Request) -> dict[str, Any]:
@@ -88,19 +110,53 @@ def parameters(request: Request) -> dict[str, Any]:
     return dataclasses.asdict(request)
 
 
-def create(connection: Connection, request: Request, chunks: Iterable[bytes]) -> int:
-    """Keep a new import with its upload, all or nothing; the import's id."""
+_NOT_WHAT_IS_ASKED = ("file_name", "api_key", "idempotency_key")
+
+
+def fingerprint(request: Request, content: bytes) -> bytes:
+    """What two requests have in common that ask for the same; `content` is the upload's SHA-256."""
+    asked = {k: v for k, v in parameters(request).items() if k not in _NOT_WHAT_IS_ASKED}
+    return hashlib.sha256(content + json.dumps(asked, sort_keys=True).encode()).digest()
+
+
+def known(row: TupleRow | None, request: Request, content: bytes) -> int:
+    """The import of a row of `SAME_KEY`, which must be what `request` asks for with `content`.
+
+    Raises:
+        ReusedKeyError: it is another.
+    """
+    assert row is not None
+    if row[1] != fingerprint(request, content):
+        raise ReusedKeyError(row[0])
+    return row[0]
+
+
+def create(connection: Connection, request: Request, chunks: Iterable[bytes]) -> int | None:
+    """Keep a new import with its upload, all or nothing; its id, None when the Idempotency-Key of
+    `request` has its import already.
+    """
     with connection.transaction(), connection.cursor() as cursor:
         row = cursor.execute(CREATE, parameters(request)).fetchone()
-        assert row is not None
-        size = 0
+        if row is None:
+            return None
+        size, content = 0, hashlib.sha256()
         with cursor.copy(ADD_CHUNKS) as copy:
             copy.set_types(["int8", "int4", "bytea"])
             for number, chunk in enumerate(chunks):
                 copy.write_row((row[0], number, chunk))
                 size += len(chunk)
-        cursor.execute(SET_SIZE, (size, row[0]))
+                content.update(chunk)
+        cursor.execute(SEAL, (size, fingerprint(request, content.digest()), row[0]))
     return row[0]
+
+
+def same(connection: Connection, request: Request, chunks: Iterable[bytes]) -> int:
+    """The import that the Idempotency-Key of `request` has; raises ReusedKeyError as `known`."""
+    content = hashlib.sha256()
+    for chunk in chunks:
+        content.update(chunk)
+    row = connection.execute(SAME_KEY, parameters(request)).fetchone()
+    return known(row, request, content.digest())
 
 
 def load(connection: Connection, import_id: int) -> Import | None:

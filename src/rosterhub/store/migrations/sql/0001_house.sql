@@ -99,6 +99,8 @@ CREATE TABLE imports (
     approved boolean NOT NULL DEFAULT false,
     undo jsonb,
     api_key text,
+    idempotency_key text,
+    fingerprint bytea,
     size bigint NOT NULL DEFAULT 0,
     files jsonb NOT NULL DEFAULT '[]',
     progress real NOT NULL DEFAULT 0,
@@ -117,6 +119,10 @@ CREATE TABLE imports (
     finished_at timestamptz
 );
 CREATE INDEX idx_imports_created_at ON imports (created_at DESC);
+-- Who sends again under the same Idempotency-Key gets the import there is already. `fingerprint` is
+-- the SHA-256 of the upload and its options.
+CREATE UNIQUE INDEX imports_idempotency_key ON imports (idempotency_key, source_system, api_key)
+    NULLS NOT DISTINCT WHERE idempotency_key IS NOT NULL;
 
 -- The upload itself, so that any worker on any machine can take it; removed when the import ends.
 CREATE TABLE import_chunks (
