@@ -8,7 +8,7 @@ PYTHON_IN_VENV := .venv/bin/python
 PIP := $(PYTHON_IN_VENV) -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-postgres test-image check bench lint fmt docs clean
+.PHONY: help install demo test test-postgres test-image faults check bench lint fmt docs clean
 
 help: ## List what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ test: .venv/installed-dev ## Run all tests; ARGS='-k import' for some
 
 test-postgres: .venv/installed-dev ## Run the integration tests on the PostgreSQL in POSTGRES=DIR
 	$(PYTHON_IN_VENV) -m pytest tests/integration --postgres "$(POSTGRES)" $(ARGS)
+
+faults: .venv/installed-dev ## Kill the worker 50 and PostgreSQL 20 times amid imports; FAULTS_SEED=N
+	$(PYTHON_IN_VENV) -m pytest tests/faults -m faults -s $(ARGS)
 
 test-image: .venv/installed-dev ## Build the container image with buildah and try it (root, minutes)
 	$(PYTHON_IN_VENV) -m pytest tests/deploy -m slow $(ARGS)
