@@ -93,7 +93,8 @@ _ASKED = {
 
 CREATE = (
     f"INSERT INTO imports ({', '.join(_ASKED)})"
-    f" VALUES ({', '.join(f'%({name})s' for name in _ASKED.values())}) ON CONFLICT DO NOTHING RETURNING id"
+    f" VALUES ({', '.join(f'%({name})s' for name in _ASKED.values())})"
+    " ON CONFLICT DO NOTHING RETURNING id"
 ).encode()
 """Gives no row where the Idempotency-Key has its import; waits for one that is being sent."""
 SAME_KEY = (
