@@ -6,7 +6,9 @@ On a terminal they are plain text. Neither personal data nor the values of varia
 import json
 import logging
 import sys
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
@@ -25,33 +27,28 @@ _SHARED: list[Processor] = [
 
 
 _requests = structlog.get_logger("rosterhub.api")
-_as_lines = False
-
-
-class _Line(str):
-    """A log line that is ready as it is."""
+_outlets: "list[_Outlet]" = []
+"""Where lines go as JSON; none on a terminal."""
 
 
 def request(method: str, endpoint: str, status: int, ms: float, request_id: str) -> None:
     """Log one request. There are many: as JSON they are put together here, past the processors."""
-    if not _as_lines:
-        _requests.info("request", method=method, endpoint=endpoint, status=status, ms=ms)
+    if not _outlets:
+        _requests.info("request", method=method, endpoint=endpoint, status=status, ms=round(ms, 1))
         return
-    fields = {
-        "event": "request",
-        "method": method,
-        "endpoint": endpoint,
-        "status": status,
-        "ms": ms,
-        "request_id": request_id,
-        "level": "info",
-        "logger": "rosterhub.api",
-        "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-    }
-    line = _Line(json.dumps(fields, ensure_ascii=False))
-    logging.getLogger().handle(
-        logging.LogRecord("rosterhub.api", logging.INFO, "", 0, line, None, None)
+    line = (
+        f'{{"event": "request", "method": {_quoted(method)}, "endpoint": {_quoted(endpoint)},'
+        f' "status": {status}, "ms": {ms:.1f}, "request_id": {json.dumps(request_id)},'
+        f' "level": "info", "logger": "rosterhub.api",'
+        f' "timestamp": "{datetime.now(UTC).isoformat(timespec="microseconds")[:26]}Z"}}'
     )
+    for outlet in _outlets:
+        with outlet.lock or nullcontext():
+            outlet.write_line(line)
+
+
+# Few: endpoints are templates.
+_quoted = lru_cache(1_024)(json.dumps)
 
 
 def configure(config: Settings) -> None:
@@ -62,21 +59,17 @@ def configure(config: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
-    root.handlers = []
+    handlers: list[logging.Handler] = []
+    pretty = config.log_stdout and sys.stdout.isatty()
     if config.log_stdout:
-        root.handlers.append(_handler(sys.stdout, pretty=sys.stdout.isatty()))
+        handlers.append(_Terminal(sys.stdout) if pretty else _Stream(sys.stdout))
     if config.log_dir:
-        root.handlers.append(_daily(config.log_dir))
+        handlers.append(_DailyFile(config.log_dir))
+    root.handlers = handlers
     root.setLevel(logging.INFO)
-    global _as_lines
-    _as_lines = not (config.log_stdout and sys.stdout.isatty())
+    _outlets[:] = [] if pretty else [h for h in handlers if isinstance(h, _Outlet)]
     for chatty in ("procrastinate", "uvicorn.access", "httpx", "psycopg.pool", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-
-
-class _Formatter(structlog.stdlib.ProcessorFormatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return record.msg if isinstance(record.msg, _Line) else super().format(record)
 
 
 def _formatter(*, pretty: bool) -> logging.Formatter:
@@ -85,19 +78,51 @@ def _formatter(*, pretty: bool) -> logging.Formatter:
         if pretty
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
-    return _Formatter(
+    return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
     )
 
 
-def _handler(stream: TextIO, *, pretty: bool) -> logging.Handler:
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(_formatter(pretty=pretty))
-    return handler
+class _Terminal(logging.StreamHandler[TextIO]):
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self.setFormatter(_formatter(pretty=True))
 
 
-class _DailyFile(logging.Handler):
+class _Outlet(logging.Handler):
+    """Takes records, and lines that are ready as they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(_formatter(pretty=False))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:
+            self.handleError(record)
+        else:
+            self.write_line(line)
+
+    def write_line(self, line: str) -> None:
+        """Write `line`; whoever calls holds the lock."""
+        raise NotImplementedError
+
+
+class _Stream(_Outlet):
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def write_line(self, line: str) -> None:
+        """A reader that went away stops nothing."""
+        with suppress(OSError, ValueError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+
+class _DailyFile(_Outlet):
     """Appends to `rosterhub-YYYY-MM-DD.log`; the day is that of UTC. A full disk stops nothing."""
 
     def __init__(self, folder: Path) -> None:
@@ -106,7 +131,8 @@ class _DailyFile(logging.Handler):
         self._day = ""
         self._out: TextIO | None = None
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def write_line(self, line: str) -> None:
+        """Write `line` to the file of today."""
         try:
             day = f"{datetime.now(UTC):%Y-%m-%d}"
             if day != self._day or self._out is None:
@@ -115,7 +141,7 @@ class _DailyFile(logging.Handler):
                 path = self._folder / f"rosterhub-{day}.log"
                 self._out = path.open("a", encoding="utf-8", buffering=1)
                 self._day = day
-            self._out.write(self.format(record) + "\n")
+            self._out.write(line + "\n")
         except OSError:
             self.close_file()
 
@@ -124,9 +150,3 @@ class _DailyFile(logging.Handler):
         if self._out:
             self._out.close()
             self._out = None
-
-
-def _daily(folder: Path) -> logging.Handler:
-    handler = _DailyFile(folder)
-    handler.setFormatter(_formatter(pretty=False))
-    return handler

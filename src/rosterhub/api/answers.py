@@ -6,6 +6,7 @@ renewed in the transaction that changes the data (docs/adr/0007).
 
 import asyncio
 import gzip
+from collections.abc import Sequence
 from hashlib import sha256
 
 from starlette.requests import Request
@@ -20,7 +21,6 @@ _LARGE = 1 << 18
 """Bytes above which it is done beside the event loop."""
 
 _LEVEL = 2
-_JSON = "application/json"
 _PROGRAM = rosterhub.__version__.encode()
 
 
@@ -48,21 +48,36 @@ def unchanged(known: str, current: str) -> Response | None:
 
 
 async def answer(
-    request: Request, body: bytes, entity_tag: str, headers: dict[str, str]
+    request: Request, body: bytes, entity_tag: str, headers: Sequence[tuple[bytes, bytes]] = ()
 ) -> Response:
     """200 with the JSON `body`, compressed when the client takes that."""
-    headers |= {"ETag": entity_tag} | _HEADERS
+    own = [*_JSON_HEADERS, *headers, (b"etag", entity_tag.encode())]
     if len(body) >= _LEAST and takes_gzip(request):
         if len(body) > _LARGE:
             body = await asyncio.to_thread(gzip.compress, body, _LEVEL, mtime=0)
         else:
             body = gzip.compress(body, _LEVEL, mtime=0)
-        headers["Content-Encoding"] = "gzip"
-    return Response(body, 200, headers, _JSON)
+        own.append((b"content-encoding", b"gzip"))
+    return _Ready(body, own)
+
+
+class _Ready(Response):
+    """200 with a body and headers that are bytes already."""
+
+    def __init__(self, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = body
+        self.raw_headers = [*headers, (b"content-length", b"%d" % len(body))]
 
 
 _HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}
 """Kept by the client alone, and only used after asking whether it is still right."""
+
+_JSON_HEADERS = [
+    (b"content-type", b"application/json"),
+    *((name.lower().encode(), value.encode()) for name, value in _HEADERS.items()),
+]
 
 
 def takes_gzip(request: Request) -> bool:

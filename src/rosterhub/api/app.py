@@ -1,7 +1,7 @@
 """The ASGI app of the API: `create_app` puts the routes, the frame and what they share together."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 import psycopg
@@ -10,9 +10,10 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from starlette.types import Receive, Scope, Send
 
 import rosterhub
-from rosterhub.access.audit import Audit
+from rosterhub.access.audit import Audit, Entry
 from rosterhub.access.callers import KeyRing
 from rosterhub.access.client_secrets import ClientSecrets
 from rosterhub.access.clients import Clients
@@ -37,7 +38,7 @@ _REDIS_SECONDS = 0.5
 def create_app(config: Settings | None = None) -> FastAPI:
     """The app for uvicorn (`factory=True`); opens nothing before it starts."""
     config = config or settings()
-    app = FastAPI(
+    app = _Api(
         title="RosterHub",
         version=rosterhub.__version__,
         lifespan=lambda app: _lifespan(app, config),
@@ -49,9 +50,25 @@ def create_app(config: Settings | None = None) -> FastAPI:
     )
     errors.install(app)
     plain = _mount(app)
-    app.add_middleware(Direct, routes=plain)
-    app.add_middleware(Frame, record=lambda entry: app.state.hub.audit.add(entry))
+
+    def record(entry: Entry) -> None:
+        app.state.hub.audit.add(entry)
+
+    app.add_middleware(Frame, record=record)
+    app.serve_directly(plain, record)
     return app
+
+
+class _Api(FastAPI):
+    """FastAPI, with the plain routes before it (`Direct`)."""
+
+    def serve_directly(self, plain: PlainRoutes, record: Callable[[Entry], None]) -> None:
+        """Serve `plain` past the stack, in a frame that hands what it records to `record`."""
+        self._direct = Direct(self, super().__call__, plain, record)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, or the start and end of the process."""
+        await self._direct(scope, receive, send)
 
 
 def _mount(app: FastAPI) -> PlainRoutes:

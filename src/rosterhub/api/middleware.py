@@ -78,7 +78,7 @@ class Frame:
                 entry.method,
                 entry.endpoint,
                 entry.response_status,
-                round(entry.response_time_ms, 1),
+                entry.response_time_ms,
                 entry.request_id,
             )
 

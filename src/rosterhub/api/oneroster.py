@@ -12,16 +12,16 @@ from starlette.routing import Route
 
 from rosterhub.api import reading, writing
 from rosterhub.api.answers import answer, known_tags, tag, unchanged
-from rosterhub.api.errors import unknown_object
+from rosterhub.api.errors import invalid, unknown_object
 from rosterhub.api.hub import authenticate, hub
 from rosterhub.api.roots import root as root_url
 from rosterhub.api.writing import Handler
 from rosterhub.model.operations import OPERATIONS, OPERATIONS_11, Operation
-from rosterhub.store.collections import Statement
+from rosterhub.store.collections import Statement, found
 from rosterhub.store.connect import Pool
 from rosterhub.store.history import LOOK_BACK
 
-_DOCS, _RECORDS, _MORE, _FIRST, _LAST, _VERSION, _PARENTS = range(7)
+_DOCS, _RECORDS, _KEYS, _VERSION, _PLACE, _PARENTS = range(6)
 
 
 def routes() -> list[Route]:
@@ -46,7 +46,8 @@ def _handler(operation: Operation) -> Handler:
 
 
 def _collection(operation: Operation) -> Handler:
-    parameters = [parent.parameter for parent in operation.parents]
+    parents = operation.parents
+    parameters = [parent.parameter for parent in parents]
     start = f'{{"{operation.wrapper}":['.encode()
 
     async def serve(request: Request) -> Response:
@@ -60,32 +61,33 @@ def _collection(operation: Operation) -> Handler:
         if (known := known_tags(request)) and (same := await _same(request, read.version, known)):
             return same
         result = await _execute(at.pools.read, read.page, root, ids, read.as_of)
-        for column, parent in enumerate(operation.parents, _PARENTS):
+        for column, parent in enumerate(parents, _PARENTS):
             if result.get_value(0, column) != b"t":
                 raise unknown_object(parent.collection, path[parent.parameter])
-        records = int(result.get_value(0, _RECORDS) or 0)
-        more = result.get_value(0, _MORE) == b"t"
-        version = result.get_value(0, _VERSION) or b""
-        query = read.query
-        if more or query.cursor or not (records or query.offset == 0):
+        if result.get_value(0, _PLACE) != b"t":
+            raise invalid("The record that the cursor names is gone; begin again without it.")
+        query, version = read.query, result.get_value(0, _VERSION) or b""
+        page = found(
+            query,
+            result.get_value(0, _DOCS) or b"",
+            int(result.get_value(0, _RECORDS) or 0),
+            result.get_value(0, _KEYS) or b"",
+        )
+        if page.more or query.cursor or not (page.records or query.offset == 0):
             if read.as_of:
                 counted = await _execute(at.pools.read, read.count, "", ids, read.as_of)
                 total = int(counted.get_value(0, 0) or 0)
             else:
                 total = await at.totals.total(read.count, ids, version)
         else:
-            total = query.offset + records
-        keys = (
-            (result.get_value(0, _FIRST) or b"").decode(),
-            (result.get_value(0, _LAST) or b"").decode(),
-        )
-        scope["audit"].records = records
+            total = query.offset + page.records
+        scope["audit"].records = page.records
         url = root + scope["raw_path"].decode("ascii")
-        headers = {
-            "X-Total-Count": str(total),
-            "Link": reading.links(read, url, records, total, more, keys),
-        }
-        body = b"%b%b]}" % (start, result.get_value(0, _DOCS) or b"")
+        headers = (
+            (b"x-total-count", b"%d" % total),
+            (b"link", reading.links(read, url, page, total).encode("latin-1")),
+        )
+        body = b"%b%b]}" % (start, page.docs)
         return await answer(request, body, tag(request, root, version), headers)
 
     return serve
@@ -108,7 +110,7 @@ def _single(operation: Operation) -> Handler:
             raise unknown_object(operation.collection, sourced_id)
         request.scope["audit"].records = 1
         body = b"%b%b}" % (start, result.get_value(0, 0) or b"")
-        return await answer(request, body, tag(request, root, result.get_value(0, 1) or b""), {})
+        return await answer(request, body, tag(request, root, result.get_value(0, 1) or b""))
 
     return serve
 
@@ -125,7 +127,8 @@ async def _execute(
 ) -> PGresult:
     if any("\x00" in sourced_id for sourced_id in ids):
         raise unknown_object("path", "")
-    async with pool.connection() as connection:
+    connection = await pool.getconn()
+    try:
         # Straight to the bytes of the answer: they are JSON already.
         cursor = psycopg.AsyncRawCursor(connection)
         values = (root, *ids, *statement.values)
@@ -137,3 +140,6 @@ async def _execute(
                 await cursor.execute(statement.sql, values)
         assert cursor.pgresult is not None
         return cursor.pgresult
+    finally:
+        # The connection commits by itself, so there is nothing to end.
+        await pool.putconn(connection)

@@ -14,7 +14,7 @@ from rosterhub.api.errors import ApiError, invalid
 from rosterhub.model import filters, values
 from rosterhub.model.operations import Operation
 from rosterhub.store import collections
-from rosterhub.store.collections import MAX_LIMIT, Cursor, Query, Statement
+from rosterhub.store.collections import MAX_LIMIT, Cursor, Page, Query, Statement
 from rosterhub.store.conditions import BadValue, UnknownField
 
 _COLLECTION = ("limit", "offset", "sort", "orderBy", "filter", "fields", "cursor")
@@ -74,33 +74,29 @@ def single(operation: Operation, query_string: str) -> tuple[Statement, Statemen
     return collections.single(operation, fields), version, _as_of(given)
 
 
-def links(read: Read, url: str, records: int, total: int, more: bool, keys: tuple[str, str]) -> str:
-    """The Link header (RFC 8288): `next` and `prev` where there are such pages, `first`, `last`.
-
-    `keys` are those of the page's first and last record, empty where pages go by their offset.
-    """
+def links(read: Read, url: str, page: Page, total: int) -> str:
+    """The Link header (RFC 8288): `next` and `prev` where there are such pages, `first`, `last`."""
     query, found = read.query, list[str]()
 
-    def add(rel: str, offset: int, cursor: Cursor | None = None) -> None:
-        place = f"&cursor={quote(str(cursor), safe='')}" if cursor else ""
+    def add(rel: str, offset: int, place: str = "") -> None:
         found.append(f'<{url}?{read.parameters}&offset={offset}{place}>; rel="{rel}"')
 
     backward = query.cursor is not None and query.cursor.backward
-    if more or backward:
-        add("next", query.offset + records, _key(keys[1]))
+    if page.more or backward:
+        add("next", query.offset + page.records, _place(page.last))
     # On the way back `more` is what lies before; an import may have made that more than we came by.
-    if more if backward else query.offset > 0:
-        add("prev", max(query.offset - query.limit, 0), _key(keys[0], backward=True))
+    if page.more if backward else query.offset > 0:
+        add("prev", max(query.offset - query.limit, 0), _place(page.first, backward=True))
     add("first", 0)
     add("last", max((total - 1) // query.limit * query.limit, 0))
     return ", ".join(found)
 
 
-def _key(key: str, *, backward: bool = False) -> Cursor | None:
+def _place(key: str, *, backward: bool = False) -> str:
     if not key:
-        return None
+        return ""
     time, _, sourced_id = key.rpartition("~")
-    return Cursor(sourced_id, time, backward)
+    return f"&cursor={quote(str(Cursor(sourced_id, time, backward)), safe='')}"
 
 
 def _given(query_string: str, known: tuple[str, ...]) -> dict[str, str]:

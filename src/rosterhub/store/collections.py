@@ -1,6 +1,6 @@
 """The statements behind the reads: a page, its count, one object; compiled once for each shape.
 
-A page is one round trip: rows as JSON text, where the next page begins, whether the parents exist
+A page is one round trip: rows as JSON text, where its neighbours begin, whether the parents exist
 and the version of the data, by which counts are kept. $1 is the root URL, then come the sourcedIds
 of the path, then the filter's values, then the cursor's.
 """
@@ -45,7 +45,11 @@ class BadCursor(ValueError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page begins: after, or for `backward` before, the record with this key."""
+    """Where a page begins: after, or for `backward` before, this record (docs/adr/0006).
+
+    `time` is its dateLastModified where that is the order. No other key stands in a cursor: it
+    could be somebody's name, and cursors stand in URLs.
+    """
 
     sourced_id: str
     time: str = ""
@@ -68,14 +72,6 @@ class Query:
     offset: int = 0
     cursor: Cursor | None = None
 
-    @property
-    def keyed(self) -> bool:
-        """Whether pages are found by the key of their neighbour, at any depth as fast.
-
-        Only orders whose keys are nobody's personal data: cursors stand in URLs (docs/adr/0006).
-        """
-        return self.sort in _KEYED
-
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -85,7 +81,8 @@ class Statement:
     values: tuple[str, ...]
 
 
-_KEYED = ("sourcedId", "dateLastModified")
+_SEPARATOR = b",\n"
+"""Between the documents of a page; within one there is no line break."""
 _ROOT_IS_USED = "$1::text IS NOT NULL"
 """PostgreSQL wants to see every parameter somewhere, and not every object holds a URL."""
 CURSOR = (
@@ -102,54 +99,89 @@ def cursor(text: str, sort: str) -> Cursor:
         BadCursor: it is none, or one of another order.
     """
     found = re.fullmatch(CURSOR, text)
-    fits = found and sort in _KEYED and bool(found[2]) is not (sort == "sourcedId")
+    fits = found and bool(found[2]) is (sort == "dateLastModified")
     if not found or not fits or (found[2] and not re.match(values.DATETIME, found[2])):
         raise BadCursor("The cursor does not fit; begin again without it.")
     return Cursor(found[3], found[2] or "", found[1] == "before")
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page's statement found: `docs` are the `records` documents with commas between them,
+    `more` tells of further ones, `first` and `last` are the cursors' keys.
+    """
+
+    docs: bytes
+    records: int
+    more: bool
+    first: str
+    last: str
+
+
 @lru_cache(2_048)
 def page(operation: Operation, query: Query) -> Statement:
-    """The statement for a page. Its row: docs, records, more, first key, last key, version, and
-    whether each parent exists.
+    """The statement for a page. Its row: docs, records and keys for `found`, version, whether the
+    cursor's record is there, and whether each parent is.
 
     Raises:
         UnknownField, BadValue, UnknownSort, UnknownSelection: as `query` deserves.
     """
     parameters = _parameters(operation)
     where = _where(operation, query, parameters)
-    key, order, reverse = _order(operation, query)
-    backward = query.cursor is not None and query.cursor.backward
-    if query.cursor:
-        where.append(_beyond(query, query.cursor, parameters))
+    prop = _sorted_by(operation, query)
+    order, reverse = _orders(prop, descending=query.descending)
     table = RECORDS[operation.kind.entity].table
-    rows = (
-        f"SELECT t.* FROM {table} t{_where_clause(where)} ORDER BY {reverse if backward else order}"
-    )
+    source, place, backward = f"{table} t", "true", False
+    if query.cursor:
+        backward = query.cursor.backward
+        sign = "<" if query.descending is not backward else ">"
+        sourced_id = f"{parameters.add(query.cursor.sourced_id)}::text"
+        if query.sort == "sourcedId":
+            where.append(f"t.sourced_id {sign} {sourced_id}")
+        elif query.cursor.time:
+            time = f"{parameters.add(query.cursor.time)}::timestamptz(3)"
+            where.append(f"(t.date_last_modified, t.sourced_id) {sign} ({time}, {sourced_id})")
+        else:
+            record = f"{table} n WHERE n.sourced_id = {sourced_id}"
+            place = f"EXISTS (SELECT FROM {record})"
+            source += f', (SELECT n.sourced_id, n."{prop.field.column}" AS value FROM {record}) n'
+            where.append(_beyond(f't."{prop.field.column}"', sign))
     # One more than is shown tells whether there is a next page.
-    rows += f" LIMIT {query.limit + 1}"
+    rows = (
+        f"SELECT t.* FROM {source}{_where_clause(where)} ORDER BY {reverse if backward else order}"
+        f" LIMIT {query.limit + 1}"
+    )
     if query.offset and not query.cursor:
         # What is skipped is read from the index where it can be, and never whole.
         ids = rows.replace("SELECT t.*", "SELECT t.sourced_id", 1) + f" OFFSET {query.offset}"
         rows = f"SELECT t.* FROM ({ids}) k JOIN {table} t USING (sourced_id) ORDER BY {order}"
-    numbered = f"SELECT t.*, row_number() OVER () AS number FROM ({rows}) t"
     if backward:
-        numbered = f"SELECT * FROM ({numbered}) t ORDER BY {order}"
-    shown = f"FILTER (WHERE number <= {query.limit})"
+        rows = f"SELECT * FROM ({rows}) t ORDER BY {order}"
     body = document(_selected(operation, query.fields), "t", operation.version)
-    records = f"least(count(*), {query.limit})"
-    keys = f"array_agg({key}) {shown}"
-    aggregate = (
-        f"SELECT string_agg({body}, ',') {shown} AS docs, {records} AS records,"
-        f" count(*) > {query.limit} AS more, ({keys})[1] AS first, ({keys})[{records}] AS last"
-        f" FROM ({numbered}) t"
-    )
+    key = "t.sourced_id"
+    if query.sort == "dateLastModified":
+        key = f"{instant('t.date_last_modified')} || '~' || t.sourced_id"
     flags = "".join(
         f", {membership.exists(parent.kind, f'${number}::text')}"
         for number, parent in enumerate(operation.parents, 2)
     )
-    sql = f"SELECT p.*, {_version(parameters)}{flags} FROM ({aggregate}) p WHERE {_ROOT_IS_USED}"
+    sql = (
+        f"SELECT string_agg({body}, E',\\n') AS docs, count(*) AS records,"
+        f" string_agg({key}, ' ') AS keys, {_version(parameters)}, {place} AS place{flags}"
+        f" FROM ({rows}) t WHERE {_ROOT_IS_USED}"
+    )
     return Statement(sql.encode(), tuple(parameters.values))
+
+
+def found(query: Query, docs: bytes, records: int, keys: bytes) -> Page:
+    """The page that the row of its statement is, without the record that only tells of more."""
+    more = records > query.limit
+    if more and query.cursor and query.cursor.backward:
+        docs, keys = docs.partition(_SEPARATOR)[2], keys.partition(b" ")[2]
+    elif more:
+        docs, keys = docs.rpartition(_SEPARATOR)[0], keys.rpartition(b" ")[0]
+    first, last = keys.partition(b" ")[0].decode(), keys.rpartition(b" ")[2].decode()
+    return Page(docs, records - more, more, first, last)
 
 
 @lru_cache(2_048)
@@ -227,21 +259,20 @@ def _where_clause(conditions: list[str]) -> str:
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
-def _order(operation: Operation, query: Query) -> tuple[str, str, str]:
-    """The key of a row as text, the ORDER BY and its reverse."""
+def _sorted_by(operation: Operation, query: Query) -> Scalar:
     prop = by_name(operation.kind.entity, operation.version).get(query.sort)
     if not isinstance(prop, Scalar) or prop.field.many:
         known = ", ".join(sortable(operation.kind.entity, operation.version))
         raise UnknownSort(f"{query.sort[:60]!r} is nothing to sort by; known: {known}.")
-    ways = ("DESC", "ASC") if query.descending else ("ASC", "DESC")
+    return prop
+
+
+def _orders(prop: Scalar, *, descending: bool) -> tuple[str, str]:
+    """The ORDER BY and its reverse."""
+    ways = ("DESC", "ASC") if descending else ("ASC", "DESC")
     columns = dict.fromkeys((prop.field.column, "sourced_id"))
     order, reverse = (", ".join(f't."{c}" {way}' for c in columns) for way in ways)
-    key = "NULL::text"
-    if query.sort == "sourcedId":
-        key = "t.sourced_id"
-    elif query.keyed:
-        key = f"{instant('t.date_last_modified')} || '~' || t.sourced_id"
-    return key, order, reverse
+    return order, reverse
 
 
 def sortable(entity: str, version: Version) -> list[str]:
@@ -250,15 +281,15 @@ def sortable(entity: str, version: Version) -> list[str]:
     return [p.name for p in found if isinstance(p, Scalar) and not p.field.many]
 
 
-def _beyond(query: Query, place: Cursor, parameters: Parameters) -> str:
-    sign = "<" if query.descending is not place.backward else ">"
-    if query.sort == "sourcedId":
-        return f"t.sourced_id {sign} {parameters.add(place.sourced_id)}::text"
-    time = f"{parameters.add(place.time)}::timestamptz(3)"
-    return (
-        f"(t.date_last_modified, t.sourced_id) {sign}"
-        f" ({time}, {parameters.add(place.sourced_id)}::text)"
+def _beyond(value: str, sign: str) -> str:
+    """The condition that `t`, whose key is `value`, comes after `n`; NULL is larger than all."""
+    null = (
+        f"{value} IS NULL AND n.value IS NOT NULL"
+        if sign == ">"
+        else f"{value} IS NOT NULL AND n.value IS NULL"
     )
+    same = f"{value} IS NOT DISTINCT FROM n.value AND t.sourced_id {sign} n.sourced_id"
+    return f"({value} {sign} n.value OR {null} OR {same})"
 
 
 def _selected(operation: Operation, fields: tuple[str, ...] | None) -> tuple[Property, ...]:
@@ -267,8 +298,9 @@ def _selected(operation: Operation, fields: tuple[str, ...] | None) -> tuple[Pro
 
 
 def _version(parameters: Parameters) -> str:
+    # In any order: a token stands in it once, and another order is at worst taken for news.
     names = ", ".join(f"'{name}'" for name in sorted(parameters.uses))
     return (
-        "(SELECT string_agg(v.version::text, '' ORDER BY v.entity) FROM data_versions v"
+        "(SELECT string_agg(v.version::text, '') FROM data_versions v"
         f" WHERE v.entity IN ({names})) AS version"
     )
