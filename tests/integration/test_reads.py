@@ -272,8 +272,8 @@ def test_a_cursor_with_a_time_that_is_none_is_refused(client: httpx.Client, time
     assert minor(client.get(USERS, params=parameters)) == (400, "invaliddata")
 
 
-def test_an_offset_order_takes_no_cursor(client: httpx.Client) -> None:
-    parameters = {"sort": "familyName", "cursor": "after~p1"}
+def test_a_cursor_with_a_time_belongs_to_one_order(client: httpx.Client) -> None:
+    parameters = {"sort": "familyName", "cursor": "after~2026-05-01T00:00:00.000Z~p1"}
     assert minor(client.get(USERS, params=parameters)) == (400, "invaliddata")
 
 
