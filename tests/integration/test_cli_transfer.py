@@ -43,11 +43,22 @@ def rosterhub(
 def test_an_import_is_queued(hub: Settings, tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
     path.write_bytes(csv_file("users", board()["users"]))
-    done = rosterhub(hub, "import", str(path), "--source", "sis-1", "--level", "strict", "--json")
+    done = rosterhub(
+        hub,
+        "import",
+        str(path),
+        "--source",
+        "sis-1",
+        "--level",
+        "strict",
+        "--on-error",
+        "skip",
+        "--json",
+    )
     assert done.returncode == 0, done.stderr
     job = json.loads(done.stdout)["job"]
     assert (job["state"], job["entity"], job["source"]) == ("queued", "users", "sis-1")
-    assert job["level"] == "strict"
+    assert (job["level"], job["onError"]) == ("strict", "skip")
     listed = json.loads(rosterhub(hub, "imports", "list", "--json").stdout)["jobs"]
     assert job["jobId"] in {j["jobId"] for j in listed}
     shown = json.loads(rosterhub(hub, "imports", "show", job["jobId"], "--json").stdout)["job"]
@@ -66,6 +77,7 @@ def test_an_import_is_queued(hub: Settings, tmp_path: Path) -> None:
         ("pupils.csv", [], 2, "no OneRoster file"),
         ("board.zip", ["--mode", "bulk"], 2, "manifest"),
         ("users.csv", ["--encoding", "latin-1"], 2, "cp932"),
+        ("users.csv", ["--on-error", "stop"], 2, "reject, skip"),
         ("users.csv", ["--level", "lax"], 2, "tolerant, strict"),
         ("users.csv", ["--sauce", "x"], 2, "No such option"),
     ],

@@ -90,12 +90,12 @@ def test_every_entity_has_its_path(hub: tuple[Settings, httpx.Client], entity: s
 def test_a_package(hub: tuple[Settings, httpx.Client]) -> None:
     config, client = hub
     files = {"file": ("RO_20260401_139901.zip", package(board()))}
-    answer = client.post(
-        BASE, files=files, data={"dryRun": "true", "source": "sis-1", "level": "strict"}
-    )
+    given = {"dryRun": "true", "source": "sis-1", "level": "strict", "onError": "skip"}
+    answer = client.post(BASE, files=files, data=given)
     job = client.get(f"{BASE}/jobs/{run(config, answer)}").json()["job"]
     assert (job["state"], job["source"], job["dryRun"]) == ("completed", "sis-1", True)
     assert (job["fileName"], job["level"]) == ("RO_20260401_139901.zip", "strict")
+    assert job["onError"] == "skip"
     assert job["counts"]["created"] == 15
     assert {f["entity"] for f in job["files"]} == set(board())
 
@@ -122,6 +122,7 @@ def test_a_zip_for_one_file_and_a_file_for_a_zip(hub: tuple[Settings, httpx.Clie
         ("/users", {"data": {"encoding": "latin-1"}}, 400, "cp932"),
         ("/users", {"data": {"source": "a b"}}, 400, "source"),
         ("/users", {"data": {"dryRun": "maybe"}}, 400, "dryRun"),
+        ("/users", {"data": {"onError": "stop"}}, 400, "reject, skip"),
         ("/users", {"data": {"level": "lax"}}, 400, "tolerant, strict"),
         ("/users", {"data": {"level": "strict", "encoding": "cp932"}}, 400, "UTF-8"),
     ],

@@ -42,6 +42,10 @@ _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
         " has.",
         {"type": "string", "enum": list(options.LEVELS), "default": "tolerant"},
     ),
+    "onError": (
+        "What rows in error do: reject applies nothing, skip leaves them out and applies the rest.",
+        {"type": "string", "enum": list(options.ON_ERROR), "default": "reject"},
+    ),
     "dryRun": ("Compare and count, and change nothing.", _BOOLEAN),
 }
 _MODE = (
@@ -85,6 +89,7 @@ SCHEMAS: dict[str, Any] = {
         mode=_MAYBE,
         dryRun={"type": "boolean"},
         level={"type": "string", "enum": list(options.LEVELS)},
+        onError={"type": "string", "enum": list(options.ON_ERROR)},
         files={"type": "array", "items": {"type": "object"}},
         progress={"type": "number", "minimum": 0, "maximum": 100},
         counts=_closed(

@@ -43,8 +43,9 @@ def check(
     source: str,
     unread: Collection[str] = (),
     level: Level = "tolerant",
-) -> None:
-    """Write every issue of the staged `files` to import_issues, and mend what can be understood.
+) -> list[Scene]:
+    """Write every issue of the staged `files` to import_issues, and mend what can be understood;
+    the scenes that it played in.
 
     `unread` are the entities whose files could not be read, wholly or in part: that a reference to
     one of them leads nowhere says nothing.
@@ -59,6 +60,7 @@ def check(
     for scene in scenes:
         relations.check(scene)
         agreement.check(scene)
+    return scenes
 
 
 def _check_values(scene: Scene) -> None:

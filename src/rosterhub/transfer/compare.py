@@ -124,8 +124,10 @@ def list_records(connection: Connection, table: str, query: str | None) -> Recor
 def _gone(file: StagedFile, owner: str) -> str | None:
     """The records that the file decides about by leaving them out; never those of others."""
     decides = "true" if file.mode == "bulk" else file.replaces
-    if not decides:
+    if not decides or file.withheld:
         return None
+    if file.spares:
+        decides = f"({decides}) AND NOT {file.spares}"
     return (
         f"SELECT t.sourced_id FROM {file.entity.table} t"
         f" WHERE t.source_system = {owner} AND ({decides}) AND t.status <> 'tobedeleted'"

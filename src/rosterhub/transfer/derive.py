@@ -59,8 +59,16 @@ def roles_of_11(connection: Connection, files: list[StagedFile]) -> StagedFile |
         Columns(staged),
         derived=True,
         replaces=f"t.user_sourced_id IN (SELECT sourced_id FROM {users.table})",
+        spares=_roles_of_users_left_out(users),
+        withheld=users.withheld,
         odd=users.odd & {"tobedeleted"},
     )
+
+
+def _roles_of_users_left_out(users: StagedFile) -> str | None:
+    if not users.left_out:
+        return None
+    return f"(t.user_sourced_id IN (SELECT sourced_id FROM {users.out_table}))"
 
 
 def touched_users(connection: Connection, plans: list[Plan]) -> Records | None:

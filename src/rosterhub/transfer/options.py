@@ -10,16 +10,17 @@ from typing import TypeVar, get_args
 from rosterhub.transfer.issues import Level
 from rosterhub.transfer.package import Mode
 from rosterhub.transfer.reader import ENCODINGS
-from rosterhub.transfer.records import Request
+from rosterhub.transfer.records import OnError, Request
 
 MODES: tuple[Mode, ...] = ("merge", "bulk", "delta")
 LEVELS: tuple[Level, ...] = get_args(Level)
+ON_ERROR: tuple[OnError, ...] = get_args(OnError)
 SOURCE = "[0-9A-Za-z][0-9A-Za-z._-]{0,63}"
 """How a sending system may be called, as a regular expression."""
 IDEMPOTENCY_KEY = "[!-~]{1,255}"
 """What a sender may call one sending, as a regular expression."""
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
-NAMES = ("mode", "source", "encoding", "dryRun", "level")
+NAMES = ("mode", "source", "encoding", "dryRun", "level", "onError")
 
 _T = TypeVar("_T", bound=str)
 
@@ -80,6 +81,7 @@ def request(
         encoding=encoding and encoding.lower(),
         dry_run=_boolean("dryRun", given),
         level=level,
+        on_error=_one_of("onError", ON_ERROR, given.get("onError")) or "reject",
         api_key=api_key,
         idempotency_key=idempotency_key,
     )

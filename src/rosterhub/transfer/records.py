@@ -30,6 +30,8 @@ State = Literal[
     "rejected",
     "undone",
 ]
+OnError = Literal["reject", "skip"]
+"""What becomes of an import with rows in error."""
 FINAL: frozenset[str] = frozenset({"completed", "failed", "rejected", "undone"})
 _UNENDED = "state NOT IN ('completed', 'failed', 'rejected', 'undone')"
 CHUNK = 1 << 20
@@ -66,6 +68,7 @@ class Request:
     encoding: str | None = None
     dry_run: bool = False
     level: Level = "tolerant"
+    on_error: OnError = "reject"
     api_key: str | None = None
     idempotency_key: str | None = None
 
@@ -301,7 +304,7 @@ def drop_staging(connection: Connection, import_id: int) -> None:
 ROW = (
     "SELECT id, state, source_system, files, progress, total, created, updated, unchanged, deleted,"
     " failed, warnings, timings, reason, file_name, entity, mode, dry_run, created_at, started_at,"
-    " finished_at, undo, level FROM imports"
+    " finished_at, undo, level, on_error FROM imports"
 )
 ISSUES = (
     "SELECT severity, file, line, column_name, code, details FROM import_issues"
@@ -332,6 +335,7 @@ def document(
         "mode": row[16],
         "dryRun": row[17],
         "level": row[22],
+        "onError": row[23],
         "files": row[3],
         "progress": round(row[4], 1),
         "counts": {

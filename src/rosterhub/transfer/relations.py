@@ -23,7 +23,7 @@ def check(scene: Scene) -> None:
     _unknown_deletions(scene)
     for column in scene.file.columns.staged:
         if column.field.unique:
-            _unique_among_held(scene, column)
+            unique_among_held(scene, column)
         if column.field.reference:
             _reference(scene, column, column.field.reference)
     identity = scene.file.entity.identity_of
@@ -108,14 +108,15 @@ def _unique_in_file(scene: Scene, column: StagedColumn) -> None:
     error(scene, f"{column.field.column}_taken", column.csv, rows, details)
 
 
-def _unique_among_held(scene: Scene, column: StagedColumn) -> None:
+def unique_among_held(scene: Scene, column: StagedColumn) -> None:
     """A value that a record has which we hold and which the import neither changes nor deletes.
 
     Two people who swap their usernames in one file are well: what counts is who would hold the
     name afterwards.
     """
     cell, table, entity = f'"{column.sql}"', scene.file.table, scene.file.entity
-    goes = " AND t.source_system <> %(source)s" if scene.file.mode == "bulk" else ""
+    stays = scene.file.mode != "bulk" or scene.file.withheld
+    goes = "" if stays else " AND t.source_system <> %(source)s"
     rows = (
         f"SELECT s.line, s.{cell} AS value, t.sourced_id AS other FROM {table} s"
         f' JOIN {entity.table} t ON t."{column.field.column}" = s.{cell} AND t.{LIVE}'

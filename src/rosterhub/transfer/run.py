@@ -26,6 +26,7 @@ from rosterhub.transfer.compare import Plan, Records, compare
 from rosterhub.transfer.derive import roles_of_11, touched_users, warn_of_stragglers
 from rosterhub.transfer.issues import Issue, RefusedError, sentence
 from rosterhub.transfer.package import Package, open_package, single_file
+from rosterhub.transfer.skip import leave_out
 from rosterhub.transfer.stage import StagedFile, stage
 from rosterhub.transfer.undo import undo
 from rosterhub.transfer.upload import Upload
@@ -185,13 +186,16 @@ class _Run:
             staged = self._stage()
         with self._step("checking"):
             source, level = self.job.request.source, self.job.request.level
-            check(self.connection, self.job.id, staged, source, self.unread, level)
+            scenes = check(self.connection, self.job.id, staged, source, self.unread, level)
         errors, _, warnings = records.count_issues(self.connection, self.job.id)
         self.total = sum(file.rows for file in staged)
         records.advance(self.connection, self.job.id, total=self.total, warnings=warnings)
         if errors:
-            self.fail(Issue("rows_in_error", details={"errors": errors}))
-            return
+            skipping = self.job.request.on_error == "skip"
+            if not skipping or not leave_out(scenes):
+                code = "files_in_error" if skipping else "rows_in_error"
+                self.fail(Issue(code, details={"errors": errors}))
+                return
         with self._step("comparing"):
             derived = roles_of_11(self.connection, staged)
             everything = [*staged, derived] if derived else staged
@@ -208,7 +212,10 @@ class _Run:
                 self._apply(plans, touched)
             analyze(self.connection, plans)
         records.discard(self.connection, self.job.id)
-        _log.info(f"CSV import completed: {self.total} records processed", import_id=self.job.id)
+        left = sum(file.left_out for file in staged)
+        more = f", {left} left out" if left else ""
+        processed = f"{self.total - left} records processed"
+        _log.info(f"CSV import completed: {processed}{more}", import_id=self.job.id)
 
     def _has_to_wait(self, plans: list[Plan]) -> bool:
         """Whether a person has to look at the import first; it is then in the state waiting."""
@@ -345,7 +352,8 @@ class _Run:
         files: list[dict[str, Any]] = []
         for plan in own:
             deleted = plan.deleted + plan.gone.count
-            unchanged = plan.file.rows - plan.created - plan.updated - plan.deleted
+            applied = plan.file.rows - plan.file.left_out
+            unchanged = applied - plan.created - plan.updated - plan.deleted
             files.append(
                 {
                     "file": plan.file.name,
@@ -356,11 +364,13 @@ class _Run:
                     "updated": plan.updated,
                     "unchanged": unchanged,
                     "deleted": deleted,
+                    "failed": plan.file.left_out,
                 }
             )
-        counts = {
-            k: sum(f[k] for f in files) for k in ("created", "updated", "unchanged", "deleted")
-        }
+        names = ("created", "updated", "unchanged", "deleted", "failed")
+        counts = {name: sum(f[name] for f in files) for name in names}
+        if counts["failed"] and not reason:
+            reason = Issue("rows_left_out", details={"value": counts["failed"]})
         _, _, warnings = records.count_issues(self.connection, self.job.id)
         say = records.finish if state in records.FINAL else records.advance
         say(

@@ -391,6 +391,23 @@ CODES: dict[str, Sentence] = {
         " this sourcedId.",
         "学級 {value} は登録されておらず、送られた {target} にもありません。",
     ),
+    # Left out, with on-error skip
+    "row_contradicted": S(
+        "Line {other_line} excludes this row, and which of the two is right nobody can tell: both "
+        "were left out.",
+        "この行と {other_line} 行目は両立しません。どちらが正しいか分からないため、両方とも除きま"
+        "した。",
+    ),
+    "refers_to_left_out": S(
+        "{value} of {target} was left out, and so was this row, which refers to it.",
+        "{target} の {value} を除いたため、それを参照するこの行も除きました。",
+    ),
+    "deletions_withheld": S(
+        "{value} rows were left out of which nobody knows whose they are, so no record of {entity} "
+        "was deleted for being absent.",
+        "誰のものか分からない行を {value} 行除いたため、{entity} では「ファイルにない」ことによる"
+        "削除をしていません。",
+    ),
     # Understood and taken
     "spaces_trimmed": S(
         "Spaces round the value were removed.",
@@ -454,6 +471,16 @@ CODES: dict[str, Sentence] = {
     "rows_in_error": S(
         "Errors found: {errors}. Nothing was applied.",
         "エラーが {errors} 件あるため、何も反映していません。",
+    ),
+    "files_in_error": S(
+        "Errors found: {errors}, not of rows alone: rows can be left out, whole files cannot. "
+        "Nothing was applied.",
+        "エラーが {errors} 件あり、行だけのものではありません。ファイル全体の問題は除いて取り込む"
+        "ことができないため、何も反映していません。",
+    ),
+    "rows_left_out": S(
+        "{value} rows were left out; the errors say why. The rest was taken.",
+        "{value} 行を除いて取り込みました。理由はエラーの一覧にあります。",
     ),
     "guard_deleted": S(
         "{value} of {held} records of {entity} would be deleted ({percent}%). The import waits:"

@@ -27,11 +27,13 @@ class StagedFile:
     """One file in its staging table.
 
     `derived` ones were made from another file and do not count as rows of their own; `replaces` is
-    then a predicate on the table (alias `t`) for the records that this file alone decides about.
+    then a predicate on the table (alias `t`) for the records that this file alone decides about,
+    and `spares` one for those that are never deleted for not being in the file.
     `odd` holds what the text showed: `spaces` (a cell that begins or ends with white space), `NULL`
     and `tobedeleted` (the literals), so that what deals with them runs only where they are.
     `incomplete` says that rows are missing because they could not be read, `broken` that nobody
-    knows which.
+    knows which. `left_out` counts the rows that were taken out, which `out_table` lists, with those
+    that could not be read; with `withheld` no record is deleted for not being in the file.
     """
 
     entity: Entity
@@ -42,9 +44,17 @@ class StagedFile:
     rows: int = 0
     derived: bool = False
     replaces: str | None = None
+    spares: str | None = None
     odd: set[str] = field(default_factory=set[str])
     incomplete: bool = False
     broken: bool = False
+    left_out: int = 0
+    withheld: bool = False
+
+    @property
+    def out_table(self) -> str:
+        """The table (line, sourced_id) of the rows left out, when there are any."""
+        return f"{self.table}_out"
 
     def has(self, csv: str) -> bool:
         """Whether the file has the column called `csv`."""

@@ -93,6 +93,11 @@ CREATE TABLE imports (
     entity text,
     mode text CHECK (mode IN ('bulk', 'delta', 'merge')),
     level text NOT NULL DEFAULT 'tolerant' CHECK (level IN ('strict', 'tolerant')),
+    on_error text NOT NULL DEFAULT 'reject' CHECK (on_error IN ('reject', 'skip')),
+    placeholders boolean NOT NULL DEFAULT false,
+    -- The CSV profile that was asked for, and the one that was taken.
+    profile text,
+    profile_taken text,
     source_system text NOT NULL DEFAULT 'default',
     encoding text,
     dry_run boolean NOT NULL DEFAULT false,
