@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rosterhub.settings import Settings
 from tests.gradebook import full, ref
 from tests.gradebook_hub import Hub, gradebook_hub
-from tests.rosters import Board, enrollment, package, person, role, send
+from tests.rosters import Board, csv_file, enrollment, package, person, role, send
 
 SECRETS = ("陽菜", "佐藤", "漢字テスト", "みどり小学校", "p1@mihon.example", "よくできました")
 """What is somebody's in the data of the hub."""
@@ -72,7 +72,7 @@ def more() -> Board:
 
 @contextmanager
 def hub_to_check(config: Settings) -> Iterator[Hub]:
-    """A hub with something of everything."""
+    """A hub with something of everything, deleted records too."""
     with gradebook_hub(config) as hub:
         rows = more()
         modes = dict.fromkeys(rows, "delta")
@@ -87,6 +87,9 @@ def hub_to_check(config: Settings) -> Iterator[Hub]:
             ("assessmentLineItems", {"title": "算数", "resultValueMax": 2}),
         ):
             assert hub.put(entity, full(entity, sourcedId="second", **changes)).status_code == 201
+        gone = person("gone", "空", "林") | {"role": "student", "orgSourcedIds": "school"}
+        sent = csv_file("users", [gone | {"status": "tobedeleted"}])
+        assert send(config, sent, "users")["state"] == "completed"
         yield hub
 
 

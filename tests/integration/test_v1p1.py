@@ -497,3 +497,17 @@ def test_school_data_sync_reads_all_then_what_changed(
         assert changed == {name: [] for name in changed}
         assert read(hub, "/users/m00007")["status"] == "tobedeleted"
         assert "m00007" not in synchronised(hub)["users"]
+
+
+def test_a_user_who_comes_as_deleted_has_the_role_and_orgs_they_had(hub: Hub) -> None:
+    time = moment(-60)
+    gone = {
+        **person("first-seen-gone", "空", "林"),
+        **{"role": "teacher", "orgSourcedIds": "district,school"},
+        **{"status": "tobedeleted", "dateLastModified": time},
+    }
+    sent = send(hub.config, csv_file("users", [gone]), "users", mode="delta", source="leavers")
+    assert sent["state"] == "completed", sent
+    user = read(hub, "/users/first-seen-gone")
+    assert (user["status"], user["role"]) == ("tobedeleted", "teacher")
+    assert sorted(org["sourcedId"] for org in user["orgs"]) == ["district", "school"]

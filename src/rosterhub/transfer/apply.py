@@ -15,11 +15,14 @@ from rosterhub.store.connect import Connection, compiled
 from rosterhub.store.times import MOVED_ON
 from rosterhub.transfer import convert
 from rosterhub.transfer.compare import CREATE, DELETE, OWN, UPDATE, Plan, Records
+from rosterhub.transfer.stage import StagedFile
 
 _ORGS_OF_USER = (
     "coalesce((SELECT array_agg(DISTINCT r.org_sourced_id ORDER BY r.org_sourced_id)"
-    " FROM roles r WHERE r.user_sourced_id = {user} AND r.status = 'active'), '{{}}')"
+    " FROM roles r WHERE r.user_sourced_id = {user}"
+    " AND (r.status = 'active' OR {status} = 'tobedeleted')), '{{}}')"
 )
+"""A user who is deleted is shown with what they had."""
 
 
 def apply(
@@ -189,7 +192,7 @@ def _update(plan: Plan) -> str:
         values.append(("metadata", convert.metadata_updated(file)))
     sets = [f'"{c}" = {v}' for c, v in values]
     if file.entity.name == "users":
-        sets.append(f"org_sourced_ids = {_ORGS_OF_USER.format(user='s.sourced_id')}")
+        sets.append(f"org_sourced_ids = {_orgs_of_user(file)}")
     sets += ["source_system = %(source)s", _WRITTEN]
     return (
         f"UPDATE {file.entity.table} t SET {', '.join(sets)} FROM {_rows(plan)}"
@@ -213,7 +216,7 @@ def _insert(plan: Plan, *, with_roles: bool) -> str:
     if convert.metadata_columns(file):
         values.append(("metadata", f"nullif({convert.metadata(file)}, '{{}}')"))
     if file.entity.name == "users" and with_roles:
-        values.append(("org_sourced_ids", _ORGS_OF_USER.format(user="s.sourced_id")))
+        values.append(("org_sourced_ids", _orgs_of_user(file)))
     values += [("source_system", "%(source)s"), ("import_id", "%(import)s")]
     columns = ", ".join(f'"{c}"' for c, _ in values)
     return (
@@ -223,11 +226,16 @@ def _insert(plan: Plan, *, with_roles: bool) -> str:
     )
 
 
+def _orgs_of_user(file: StagedFile) -> str:
+    return _ORGS_OF_USER.format(user="s.sourced_id", status=convert.status(file))
+
+
 def _refresh_user(touched: Records) -> str:
     """A user carries its roles and profiles: where they changed, the user changed too."""
     return (
         f"UPDATE users t SET date_last_modified = {MOVED_ON},"
-        f" org_sourced_ids = {_ORGS_OF_USER.format(user='t.sourced_id')}, {_WRITTEN}"
+        f" org_sourced_ids = {_ORGS_OF_USER.format(user='t.sourced_id', status='t.status')},"
+        f" {_WRITTEN}"
         f" FROM {touched.table} g"
         f" WHERE {_LISTED} AND t.status <> 'tobedeleted'"
     )
