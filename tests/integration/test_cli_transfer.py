@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rosterhub.settings import Settings
+from tests.exported import manifest
 from tests.hubs import ROSTERHUB, plain_environment
 from tests.rosters import board, csv_file, package, rows, send
 
@@ -116,7 +117,11 @@ def test_an_export_into_a_folder_names_itself(hub: Settings, tmp_path: Path) -> 
     told = json.loads(done.stdout)
     (path,) = tmp_path.iterdir()
     assert re.fullmatch(r"RO_\d{8}_011000\.zip", path.name)
-    assert told == {"path": str(path), "bytes": path.stat().st_size, "profile": "jp-1.2.1"}
+    size, next_since = path.stat().st_size, told.pop("nextSince")
+    assert told == {"path": str(path), "bytes": size, "profile": "jp-1.2.1"}
+    delta = rosterhub(hub, "export", str(tmp_path / "d.zip"), "--since", next_since)
+    assert delta.returncode == 0, delta.stderr
+    assert manifest((tmp_path / "d.zip").read_bytes())["file.users"] == "absent"
     assert send(hub, path.read_bytes())["counts"]["unchanged"] == 15
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -138,6 +143,8 @@ def test_an_export_of_one_file(hub: Settings, tmp_path: Path) -> None:
         (("pupils.csv",), "neither a .zip"),
         (("all.zip", "--profile", "jp-9"), "ims-1.2"),
         (("nowhere/all.zip",), "no folder nowhere"),
+        (("all.zip", "--since", "yesterday"), "since is a time"),
+        (("all.zip", "--org", "school", "--org", "nowhere"), "no org with the sourcedId 'nowhere'"),
     ],
 )
 def test_exports_that_cannot_be(

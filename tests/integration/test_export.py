@@ -5,8 +5,7 @@ import io
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import date
-from typing import Any
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,23 +15,11 @@ from rosterhub.model.entities import ENTITIES
 from rosterhub.model.profiles import PROFILES
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
-from rosterhub.transfer.export import export_file, export_package, package_name
+from rosterhub.transfer.export import export_package, package_name
+from rosterhub.transfer.export_options import Choice
 from tests.everything import ROWS, boards
+from tests.exported import exported, exported_package, table
 from tests.rosters import Board, board, contents, csv_file, package, rows, send
-
-
-def exported(config: Settings, entity: str, profile: str = "jp-1.2.1", **options: Any) -> bytes:
-    with connect(config.read_url) as connection:
-        return b"".join(export_file(connection, ENTITIES[entity], PROFILES[profile], **options))
-
-
-def exported_package(config: Settings, profile: str = "jp-1.2.1") -> bytes:
-    with connect(config.read_url) as connection:
-        return b"".join(export_package(connection, PROFILES[profile]))
-
-
-def table(data: bytes) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(data.decode(), newline="")))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +34,7 @@ def hub(fresh: Callable[[], AbstractContextManager[Settings]]) -> Iterator[Setti
 def test_a_file_has_the_header_of_its_profile(hub: Settings, profile: str) -> None:
     end = "\r\n" if PROFILES[profile].japanese else "\n"
     for name, entity in ENTITIES.items():
-        header = exported(hub, name, profile).decode().split(end)[0].split(",")
+        header = exported(hub, name, profile=profile).decode().split(end)[0].split(",")
         expected = entity.header(profile)
         assert header[: len(expected)] == expected
 
@@ -59,7 +46,7 @@ def test_japanese_profiles_quote_every_value_and_end_rows_with_crlf(hub: Setting
 
 
 def test_the_others_quote_what_needs_it_and_end_rows_with_lf(hub: Settings) -> None:
-    lines = exported(hub, "orgs", "ims-1.2.1").decode().split("\n")
+    lines = exported(hub, "orgs", profile="ims-1.2.1").decode().split("\n")
     assert "school,,,みどり小学校,school,,district" in lines
     assert lines[-1] == ""
 
@@ -86,18 +73,22 @@ def test_the_package_says_what_it_holds(hub: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("profile", "districts", "name"),
+    ("profile", "code", "since", "name"),
     [
-        ("jp-1.2.1", [("011000",)], "RO_20260401_011000.zip"),
-        ("interop-6", [("D-1/..",)], "RO_20260401.zip"),
-        ("jp-1.1", [(None,)], "RO_20260401.zip"),
-        ("jp-1.1", [("011000",), ("022000",)], "RO_20260401.zip"),
-        ("jp-k12-1", [], "RO_20260401.zip"),
-        ("ims-1.2", [("011000",)], "oneroster-20260401.zip"),
+        ("jp-1.2.1", "011000", None, "RO_20260401_011000.zip"),
+        ("interop-6", "D-1/..", None, "RO_20260401.zip"),
+        ("jp-1.1", None, None, "RO_20260401.zip"),
+        ("jp-1.1", "011000", datetime(2026, 3, 31, tzinfo=UTC), "RO_20260401_011000_delta.zip"),
+        ("jp-k12-1", None, datetime(2026, 3, 31, tzinfo=UTC), "RO_20260401_delta.zip"),
+        ("ims-1.2", "011000", None, "oneroster-20260401.zip"),
+        ("ims-1.2", None, datetime(2026, 3, 31, tzinfo=UTC), "oneroster-20260401-delta.zip"),
     ],
 )
-def test_the_name_of_a_package(profile: str, districts: list[Any], name: str) -> None:
-    assert package_name(PROFILES[profile], date(2026, 4, 1), districts) == name
+def test_the_name_of_a_package(
+    profile: str, code: str | None, since: datetime | None, name: str
+) -> None:
+    choice = Choice(PROFILES[profile], since=since)
+    assert package_name(choice, date(2026, 4, 1), code) == name
 
 
 def test_what_was_deleted_is_not_exported(config: Settings) -> None:
@@ -122,7 +113,7 @@ def test_a_package_is_of_one_moment(config: Settings) -> None:
     """An import that ends while an export goes on is not in it, and is not held up by it."""
     send(config, package(board()))
     with connect(config.read_url) as connection:
-        chunks = export_package(connection, PROFILES["jp-1.2.1"])
+        chunks = export_package(connection, Choice())
         first = next(chunks)
         later = board()
         later["demographics"] = []
@@ -161,7 +152,7 @@ def test_any_board_survives_the_round_trip(full: Settings, data: Board, profile:
     first = send(full, package(data))
     assert first["state"] == "completed", first["errors"]
     before = contents(full)
-    again = send(full, exported_package(full, profile))
+    again = send(full, exported_package(full, profile=profile))
     assert again["state"] == "completed", again["errors"]
     assert again["counts"]["unchanged"] == again["counts"]["total"] == ROWS * len(ENTITIES)
     assert again["counts"]["deleted"] == 0
@@ -173,7 +164,7 @@ def test_every_profile_survives_the_round_trip(full: Settings, profile: str) -> 
     data = {name: [_whole_row(name)] for name in ENTITIES}
     assert send(full, package(data))["state"] == "completed"
     before = contents(full)
-    again = send(full, exported_package(full, profile))
+    again = send(full, exported_package(full, profile=profile))
     assert again["counts"] | {"unchanged": 21, "total": 21} == again["counts"], again
     assert contents(full) == before
 

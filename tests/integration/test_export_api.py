@@ -88,7 +88,15 @@ def test_the_package(hub: tuple[Settings, httpx.Client]) -> None:
         ("/pupils", 404, "known: academicSessions"),
         ("/users?profile=jp-9", 400, "profile is one of ims-1.2"),
         ("?bom=yes", 400, "bom is true or false"),
-        ("/users?since=2026", 400, "Unknown parameter 'since'"),
+        ("/users?sinse=2026", 400, "Unknown parameter 'sinse'"),
+        ("/users?since=2026", 400, "since is a time"),
+        ("?asOf=2999-01-01T00:00:00Z", 400, "asOf lies in the future"),
+        ("?since=2001-01-01", 400, "HISTORY_DAYS"),
+        ("?since=2026-11-01&asOf=2026-11-02", 400, "do not go together"),
+        ("?profile=jp-1.1&profile=jp-1.1", 400, "stands twice"),
+        ("?org=nowhere", 400, "no org with the sourcedId 'nowhere'"),
+        ("/users?org=%27", 400, "org is the sourcedId of an org"),
+        ("?excel=1", 400, "excel is true or false"),
     ],
 )
 def test_what_is_refused(

@@ -62,6 +62,7 @@ def test_old_months_are_dropped_whole(config: Settings) -> None:
         dropped = history.prune(connection, datetime(2999, 1, 1, tzinfo=UTC))
         assert any(name.startswith("users_") for name in dropped)
         assert history.begins(connection) is None
+        assert connection.execute("SELECT count(*) FROM data_commits").fetchone() == (1,)
     # The next change makes room again.
     again = send(config, csv_file("users", [person("p1", "陽太", "佐藤", grades="P1")]), "users")
     assert again["counts"]["updated"] == 1

@@ -1,8 +1,7 @@
 """Exports over HTTP: one CSV file, or the whole roster as a zip, streamed (docs/exports.md)."""
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from threading import BoundedSemaphore
 
 from anyio import CancelScope
@@ -15,10 +14,10 @@ from rosterhub.api import openapi_transfers as parts
 from rosterhub.api.errors import ApiError
 from rosterhub.api.hub import authenticate, hub
 from rosterhub.model.entities import ENTITIES
-from rosterhub.model.profiles import DEFAULT_PROFILE, Profile
 from rosterhub.settings import Settings
 from rosterhub.store.connect import Connection, connect
 from rosterhub.transfer import export
+from rosterhub.transfer.export_options import Choice, ChoiceError, choose
 
 router = APIRouter(prefix="/api/v1.2/csv/export", tags=["exports"])
 
@@ -30,14 +29,14 @@ router = APIRouter(prefix="/api/v1.2/csv/export", tags=["exports"])
     openapi_extra=parts.EXPORT_PACKAGE,
 )
 async def export_package(request: Request) -> Response:
-    """The roster as a OneRoster zip with its manifest, in the profile `profile`."""
+    """The roster as a OneRoster zip with its manifest: whole, of some orgs, or what has changed."""
     await authenticate(request, "export")
-    profile, bom = _options(request)
-    async with hub(request).pools.read.connection() as connection:
-        districts = await (await connection.execute(export.DISTRICTS)).fetchall()
-    name = export.package_name(profile, datetime.now(UTC).date(), districts)
-    chunks = _package(hub(request).settings, profile, bom)
-    return await _streamed(chunks, name, "application/zip")
+    chosen = _choice(request)
+
+    def chunks(connection: Connection, tell: export.Tell) -> Generator[bytes]:
+        return export.export_package(connection, chosen, tell)
+
+    return await _streamed(request, chunks, None, "application/zip")
 
 
 @router.get(
@@ -47,38 +46,52 @@ async def export_package(request: Request) -> Response:
     openapi_extra=parts.EXPORT_FILE,
 )
 async def export_file(request: Request, entity: parts.FileName) -> Response:
-    """The active records of one entity as CSV, in the profile `profile`."""
+    """The records of one entity as CSV: all that are active, those of some orgs, or changes."""
     await authenticate(request, "export")
     if entity not in ENTITIES:
         known = ", ".join(ENTITIES)
         raise ApiError(
             404, "unknownobject", f"There is no file {entity[:40]!r} to export; known: {known}."
         )
-    profile, bom = _options(request)
-    chunks = _file(hub(request).settings, entity, profile, bom)
-    return await _streamed(chunks, f"{entity}.csv", "text/csv; charset=utf-8")
+    chosen = _choice(request)
+
+    def chunks(connection: Connection, tell: export.Tell) -> Generator[bytes]:
+        return export.export_file(connection, ENTITIES[entity], chosen, tell)
+
+    return await _streamed(request, chunks, f"{entity}.csv", "text/csv; charset=utf-8")
 
 
-def _options(request: Request) -> tuple[Profile, bool]:
-    for name in request.query_params:
-        if name not in ("profile", "bom"):
-            raise ApiError(
-                400, "invaliddata", f"Unknown parameter {name[:40]!r}; known: profile, bom."
-            )
-    bom = request.query_params.get("bom", "false")
-    if bom not in ("true", "false"):
-        raise ApiError(400, "invaliddata", "bom is true or false.")
+def _choice(request: Request) -> Choice:
+    given = request.query_params.multi_items()
+    with _refusing():
+        return choose(given, hub(request).settings.history_days)
+
+
+@contextmanager
+def _refusing() -> Generator[None]:
+    """What is wrong with an option is the caller's error."""
     try:
-        profile = export.profile_named(request.query_params.get("profile", DEFAULT_PROFILE))
-    except ValueError as error:
+        yield
+    except ChoiceError as error:
         raise ApiError(400, "invaliddata", str(error)) from error
-    return profile, bom == "true"
 
 
-async def _streamed(chunks: Generator[bytes], name: str, media_type: str) -> Response:
-    """The answer that streams `chunks`; what fails at once fails before it has begun."""
-    first = await run_sync(next, chunks, b"")
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+_Chunks = Callable[[Connection, export.Tell], Generator[bytes]]
+
+
+async def _streamed(request: Request, made: _Chunks, name: str | None, media_type: str) -> Response:
+    """The answer that streams what `made` gives; what fails at once fails before it has begun.
+
+    Without a `name`, the export names itself.
+    """
+    begun: list[export.Begun] = []
+    chunks = _in_session(hub(request).settings, lambda c: made(c, begun.append))
+    with _refusing():
+        first = await run_sync(next, chunks, b"")
+    (known,) = begun
+    headers = {"Content-Disposition": f'attachment; filename="{name or known.name}"'}
+    if known.next_since:
+        headers["X-Next-Since"] = known.next_since
     return StreamingResponse(_in_threads(first, chunks), 200, headers, media_type)
 
 
@@ -116,11 +129,8 @@ def _session(config: Settings) -> Generator[Connection]:
         _free.release()
 
 
-def _file(config: Settings, entity: str, profile: Profile, bom: bool) -> Generator[bytes]:
+def _in_session(
+    config: Settings, made: Callable[[Connection], Generator[bytes]]
+) -> Generator[bytes]:
     with _session(config) as connection:
-        yield from export.export_file(connection, ENTITIES[entity], profile, bom=bom)
-
-
-def _package(config: Settings, profile: Profile, bom: bool) -> Generator[bytes]:
-    with _session(config) as connection:
-        yield from export.export_package(connection, profile, bom=bom)
+        yield from made(connection)

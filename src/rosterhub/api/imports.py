@@ -24,6 +24,7 @@ from rosterhub.model.entities import ENTITIES
 from rosterhub.store.connect import compiled
 from rosterhub.transfer import options, records
 from rosterhub.transfer.issues import Language
+from rosterhub.transfer.spreadsheet import harmless
 
 router = APIRouter(prefix="/api/v1.2/csv/import", tags=["imports"])
 
@@ -213,13 +214,8 @@ def _issue_line(severity: str, row: tuple[Any, ...], language: Language) -> byte
 def csv_line(cells: Iterable[Any]) -> bytes:
     """A line of CSV that a spreadsheet may open."""
     out = io.StringIO()
-    csv.writer(out).writerow(map(_harmless, cells))
+    csv.writer(out).writerow(map(harmless, cells))
     return out.getvalue().encode()
-
-
-def _harmless(cell: Any) -> Any:
-    """A cell that a spreadsheet takes for text, never for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
 
 
 def language_of(request: Request) -> Language:

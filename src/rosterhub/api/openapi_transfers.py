@@ -27,6 +27,7 @@ Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 _TEXT: dict[str, Any] = {"type": "string"}
 _MAYBE: dict[str, Any] = {"type": ["string", "null"]}
 _TIME: dict[str, Any] = {"type": ["string", "null"], "format": "date-time"}
+_MOMENT: dict[str, Any] = {"type": "string", "format": "date-time"}
 _COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
 
 _SWITCH: dict[str, Any] = {"type": "string", "enum": ["true", "false"], "default": "false"}
@@ -165,10 +166,24 @@ def _download(content_type: str) -> dict[str, Any]:
             "The CSV profile to write.",
             {"type": "string", "enum": list(PROFILES), "default": DEFAULT_PROFILE},
         ),
-        "bom": ("Begin with a BOM, for Excel.", _SWITCH),
+        "bom": ("Begin with a BOM.", _SWITCH),
+        "excel": ("To look at in a spreadsheet, never to import.", _SWITCH),
+        "asOf": ("The roster as it was at this moment.", _MOMENT),
+        "since": ("Only what has changed since this moment, as a delta.", _MOMENT),
+        "org": (
+            "Only this org (a sourcedId) and those under it; may stand more than once.",
+            {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 255}},
+        ),
     }
     file = {"type": "string", "format": "binary"}
-    return {**_answer(content_type, file, "export"), "parameters": _query(given)}
+    made = _answer(content_type, file, "export")
+    made["responses"]["200"]["headers"] = {
+        "X-Next-Since": {
+            "description": "The since with which the next delta goes on without losing a change.",
+            "schema": _MOMENT,
+        }
+    }
+    return {**made, "parameters": _query(given)}
 
 
 def decision(status: int) -> dict[str, Any]:

@@ -42,10 +42,12 @@ def delete(operation: Operation) -> Handler:
     async def serve(request: Request) -> Response:
         await authenticate(request, *operation.scopes)
         sourced_id: str = request.path_params["sourcedId"]
-        async with hub(request).pools.write.connection() as connection, connection.transaction():
-            found = "\x00" not in sourced_id and await writes.delete(
-                connection, operation.kind.entity, sourced_id
-            )
+        async with hub(request).pools.write.connection() as connection:
+            await writes.make_room(connection, operation.kind.entity)
+            async with connection.transaction():
+                found = "\x00" not in sourced_id and await writes.delete(
+                    connection, operation.kind.entity, sourced_id
+                )
         if not found:
             raise unknown_object(operation.collection, sourced_id)
         request.scope["audit"].records = 1
@@ -76,7 +78,7 @@ async def _write(request: Request, operation: Operation, records: Sequence[Recor
     for tries_left in reversed(range(_TRIES)):
         try:
             created = await _written(request, operation, records)
-        except psycopg.errors.DeadlockDetected:
+        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
             if not tries_left:
                 raise
         else:
@@ -86,17 +88,25 @@ async def _write(request: Request, operation: Operation, records: Sequence[Recor
 
 
 async def _written(request: Request, operation: Operation, records: Sequence[Record]) -> int:
-    async with hub(request).pools.write.connection() as connection, connection.transaction():
-        missing = await writes.unknown(connection, records)
-        if missing:
-            raise invalid(f"{missing[0]} refers to {missing[1]!r}, which is not held here.")
-        class_id = request.path_params.get("classSourcedId")
-        if class_id and operation.kind.entity == "results":
-            # They would never be seen below the class that they were posted to.
-            elsewhere = await writes.line_item_elsewhere(connection, records, class_id)
-            if elsewhere:
-                raise invalid(f"The line item {elsewhere!r} is of another class than the path's.")
-        return await writes.put(connection, records, operation.version)
+    async with hub(request).pools.write.connection() as connection:
+        await writes.make_room(connection, operation.kind.entity)
+        async with connection.transaction():
+            return await _put(request, operation, records, connection)
+
+
+async def _put(
+    request: Request, operation: Operation, records: Sequence[Record], connection: writes.Connection
+) -> int:
+    missing = await writes.unknown(connection, records)
+    if missing:
+        raise invalid(f"{missing[0]} refers to {missing[1]!r}, which is not held here.")
+    class_id = request.path_params.get("classSourcedId")
+    if class_id and operation.kind.entity == "results":
+        # They would never be seen below the class that they were posted to.
+        elsewhere = await writes.line_item_elsewhere(connection, records, class_id)
+        if elsewhere:
+            raise invalid(f"The line item {elsewhere!r} is of another class than the path's.")
+    return await writes.put(connection, records, operation.version)
 
 
 async def _see_parents(request: Request, operation: Operation) -> None:

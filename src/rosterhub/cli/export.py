@@ -1,19 +1,19 @@
 """`rosterhub export PATH`: the roster as a OneRoster zip, or one file of it."""
 
 import json
-import os
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from rosterhub.model.entities import ENTITIES
-from rosterhub.model.profiles import DEFAULT_PROFILE, Profile
+from rosterhub.model.profiles import DEFAULT_PROFILE
 from rosterhub.settings import settings
-from rosterhub.store.connect import Connection, connect
+from rosterhub.store.connect import connect
 from rosterhub.transfer import export as exports
+from rosterhub.transfer.export_options import ChoiceError, choose
+from rosterhub.transfer.whole_file import write_whole
 
 
 def export(
@@ -21,7 +21,22 @@ def export(
         Path, typer.Argument(help="A .zip or a folder for all, users.csv and the like for one.")
     ],
     profile: Annotated[str, typer.Option(help="The CSV profile.")] = DEFAULT_PROFILE,
-    bom: Annotated[bool, typer.Option("--bom", help="Begin with a BOM, for Excel.")] = False,
+    as_of: Annotated[
+        str | None, typer.Option(help="The roster as it was at this moment.", metavar="T")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only what has changed since, as a delta.", metavar="T")
+    ] = None,
+    org: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this org and those under it; may be repeated.", metavar="SOURCED_ID"
+        ),
+    ] = None,
+    bom: Annotated[bool, typer.Option("--bom", help="Begin with a BOM.")] = False,
+    excel: Annotated[
+        bool, typer.Option("--excel", help="To look at in a spreadsheet, never to import.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -34,43 +49,41 @@ def export(
         )
     if not path.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {path.parent}")
+    if path.exists() and not path.is_dir() and not force:
+        _refuse(path)
+    given = [("profile", profile), ("bom", _word(bom)), ("excel", _word(excel))]
+    given += [(name, value) for name, value in (("asOf", as_of), ("since", since)) if value]
+    given += [("org", one) for one in org or ()]
+    begun: list[exports.Begun] = []
     try:
-        chosen = exports.profile_named(profile)
-    except ValueError as error:
+        chosen = choose(given, settings().history_days)
+        with connect(settings().read_url, "rosterhub export") as connection:
+            if package or entity is None:
+                chunks = exports.export_package(connection, chosen, begun.append)
+            else:
+                chunks = exports.export_file(connection, entity, chosen, begun.append)
+            first = next(chunks)
+            if path.is_dir():
+                path /= begun[0].name
+                if path.exists() and not force:
+                    _refuse(path)
+            size = write_whole(path, chain((first,), chunks))
+    except ChoiceError as error:
         raise typer.BadParameter(str(error)) from error
-    with connect(settings().read_url, "rosterhub export") as connection:
-        if path.is_dir():
-            path /= _package_name(connection, chosen)
-        if path.exists() and not force:
-            typer.echo(f"{path} exists; say --force to overwrite it", err=True)
-            raise typer.Exit(1)
-        if package or entity is None:
-            chunks = exports.export_package(connection, chosen, bom=bom)
-        else:
-            chunks = exports.export_file(connection, entity, chosen, bom=bom)
-        size = _write(path, chunks)
+    next_since = begun[0].next_since
     if as_json:
-        typer.echo(json.dumps({"path": str(path), "bytes": size, "profile": profile}))
+        document = {"path": str(path), "bytes": size, "profile": profile, "nextSince": next_since}
+        typer.echo(json.dumps(document))
     else:
         typer.echo(f"{path}: {size:,} bytes, profile {profile}")
+        if next_since:
+            typer.echo(f"The next delta goes on with --since {next_since}")
 
 
-def _package_name(connection: Connection, profile: Profile) -> str:
-    districts = connection.execute(exports.DISTRICTS).fetchall()
-    return exports.package_name(profile, datetime.now(UTC).date(), districts)
+def _refuse(path: Path) -> NoReturn:
+    typer.echo(f"{path} exists; say --force to overwrite it", err=True)
+    raise typer.Exit(1)
 
 
-def _write(path: Path, chunks: Iterable[bytes]) -> int:
-    """Write a file that is there whole or not at all; its size.
-
-    It holds personal data: only its owner may read it.
-    """
-    partial = path.with_name(f".{path.name}.part")
-    partial.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            size = sum(map(out.write, chunks))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return size
+def _word(value: bool) -> str:
+    return "true" if value else "false"

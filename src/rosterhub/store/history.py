@@ -17,6 +17,7 @@ from rosterhub.store.connect import compiled
 from rosterhub.store.schema import columns, indexes
 
 Connection = psycopg.Connection[TupleRow]
+AsyncConnection = psycopg.AsyncConnection[TupleRow]
 
 ENDED = ("valid_to", "replaced_by")
 """What a history row has besides the record's own columns: until when, and by which import."""
@@ -63,21 +64,39 @@ def ensure_partitions(connection: Connection, entities: Iterable[str]) -> None:
 
     Not within the transaction that fills them: a new partition keeps readers of the past waiting.
     """
+    wanted = _partitions(entities)
+    found = connection.execute(_MISSING, [list(wanted)])
+    for (name,) in found.fetchall():
+        connection.execute(wanted[name])
+
+
+async def ensure_partitions_async(connection: AsyncConnection, entities: Iterable[str]) -> None:
+    """The same for the API."""
+    wanted = _partitions(entities)
+    found = await connection.execute(_MISSING, [list(wanted)])
+    for (name,) in await found.fetchall():
+        await connection.execute(wanted[name])
+
+
+_MISSING = "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL"
+
+
+def _partitions(entities: Iterable[str]) -> dict[str, bytes]:
+    """The partitions by name with what makes each; the next month too: a write may run over
+    midnight.
+    """
     now = datetime.now(UTC)
     first = datetime(now.year, now.month, 1, tzinfo=UTC)
-    # The next month too: an import may run over midnight.
+    found: dict[str, bytes] = {}
     for begin in (first, _next(first)):
         for name in entities:
-            partition = f"history.{RECORDS[name].table}_{begin:%Y%m}"
-            found = connection.execute("SELECT to_regclass(%s)", [partition]).fetchone()
-            if found and found[0] is None:
-                connection.execute(
-                    compiled(
-                        f"CREATE TABLE IF NOT EXISTS {partition} PARTITION OF"
-                        f" history.{RECORDS[name].table}"
-                        f" FOR VALUES FROM ('{begin:%Y-%m-%d}Z') TO ('{_next(begin):%Y-%m-%d}Z')"
-                    )
-                )
+            parent = f"history.{RECORDS[name].table}"
+            partition = f"{parent}_{begin:%Y%m}"
+            found[partition] = compiled(
+                f"CREATE TABLE IF NOT EXISTS {partition} PARTITION OF {parent}"
+                f" FOR VALUES FROM ('{begin:%Y-%m-%d}Z') TO ('{_next(begin):%Y-%m-%d}Z')"
+            )
+    return found
 
 
 def _next(month: datetime) -> datetime:
@@ -95,7 +114,8 @@ def keep(entity: Entity, source: str, replaced_by: str) -> str:
 
 
 def prune(connection: Connection, before: datetime) -> list[str]:
-    """Drop the partitions in which everything ended before `before`; their names."""
+    """Drop the partitions in which everything ended before `before`; their names. The commits of
+    that time are forgotten with them."""
     rows = connection.execute(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
         " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'history'"
@@ -110,6 +130,12 @@ def prune(connection: Connection, before: datetime) -> list[str]:
                 connection.execute("SET LOCAL lock_timeout = '2s'")
                 connection.execute(compiled(f'DROP TABLE history."{name}"'))
             dropped.append(name)
+    # The last one stays: the next delta goes on from it.
+    connection.execute(
+        "DELETE FROM data_commits WHERE committed < %s"
+        " AND committed < (SELECT max(committed) FROM data_commits)",
+        [before],
+    )
     return dropped
 
 

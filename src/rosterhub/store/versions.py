@@ -1,11 +1,26 @@
-"""The versions of the data: a token for each entity, renewed by whatever changes its rows.
+"""The versions of the data: a token for each entity, renewed by whatever changes its rows; and when
+each such change was committed (docs/adr/0013).
 
-The token is renewed in the transaction of the change and at its end, since the rows are then locked
-until the commit; always in the same order, so that two transactions never wait for each other.
+Both at the end of the transaction of the change, and one transaction after the other: who comes
+later is committed later. `LATE` is what makes a delta whole; times of rows alone would not.
 """
 
-RENEW = (
-    "UPDATE data_versions SET version = gen_random_uuid() WHERE entity IN"
-    " (SELECT entity FROM data_versions WHERE entity = ANY(%s) ORDER BY entity FOR UPDATE)"
-)
-"""Renew the tokens of the entities in the parameter, a list of their names."""
+from datetime import datetime
+
+RENEW = "SELECT renew_versions(%s)"
+"""Renew the tokens of the entities in the parameter, a list of their names: once, at the end of the
+transaction that changed them.
+
+Raises psycopg.errors.SerializationFailure where two changes began in the same microsecond, since
+their rows could not be told apart; the later one has to begin again.
+"""
+
+LATEST = "SELECT max(committed) FROM data_commits"
+"""The moment up to which a transaction sees every change."""
+
+
+def late(since: datetime) -> str:
+    """SQL for the `valid_from` of rows, and the `valid_to` of history, that were committed after
+    `since` and so are not in what was exported at that moment, whenever their writing began.
+    """
+    return f"(SELECT began FROM data_commits WHERE committed > '{since.isoformat()}')"

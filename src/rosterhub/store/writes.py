@@ -5,6 +5,7 @@ A set is one statement a table, whatever its size; who calls owns the transactio
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -22,7 +23,7 @@ from rosterhub.model.objects import (
     Version,
     properties,
 )
-from rosterhub.store import versions
+from rosterhub.store import history, versions
 from rosterhub.store.connect import compiled
 from rosterhub.store.times import MOVED_ON
 
@@ -97,8 +98,9 @@ async def put(connection: Connection, records: Sequence[Record], version: Versio
     """
     entity = records[0].entity
     kept = _columns(entity, "1.2") - _columns(entity, version)
-    created = await _upsert(connection, entity, [_row(one) for one in records], kept)
     ids = [one.sourced_id for one in records]
+    await _to_history(connection, entity, "t.sourced_id = ANY(%s)", ids)
+    created = await _upsert(connection, entity, [_row(one) for one in records], kept)
     changed = {entity}
     known = {p.entity for p in properties(entity, version) if isinstance(p, Linked | Rows)}
     for part, via in _parts(entity):
@@ -110,6 +112,7 @@ async def put(connection: Connection, records: Sequence[Record], version: Versio
             for row in one.parts.get(part, ())
         ]
         table = RECORDS[part].table
+        await _to_history(connection, part, f"t.{via} = ANY(%s)", ids)
         gone = await connection.execute(
             compiled(f"DELETE FROM {table} WHERE {via} = ANY(%s)"), [ids]
         )
@@ -130,6 +133,8 @@ async def delete(connection: Connection, entity: str, sourced_id: str) -> bool:
         return False
     changed: set[str] = set()
     for name, column in [(entity, "sourced_id"), *_parts(entity)]:
+        live = f"t.{column} = %s AND t.status <> 'tobedeleted'"
+        await _to_history(connection, name, live, sourced_id)
         deleted = await connection.execute(
             compiled(
                 f"UPDATE {RECORDS[name].table} t SET status = 'tobedeleted',"
@@ -143,6 +148,21 @@ async def delete(connection: Connection, entity: str, sourced_id: str) -> bool:
     if changed:
         await _renew(connection, changed)
     return True
+
+
+async def make_room(connection: Connection, entity: str) -> None:
+    """See that what `put` and `delete` replace can go to its history; before the transaction."""
+    names = [entity, *(name for name, _ in _parts(entity))]
+    # Two that see the same month begin make the same tables.
+    with suppress(psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable):
+        await history.ensure_partitions_async(connection, names)
+
+
+async def _to_history(connection: Connection, entity: str, where: str, value: object) -> None:
+    """Keep the records that `where` finds as they are, before they change; no other write may come
+    between."""
+    kept = history.keep(RECORDS[entity], f" WHERE {where} FOR UPDATE OF t", "NULL")
+    await connection.execute(compiled(kept), [value])
 
 
 def _columns(entity: str, version: Version) -> set[str]:
@@ -207,10 +227,5 @@ async def _upsert(
 
 
 async def _renew(connection: Connection, entities: set[str]) -> None:
-    """New versions for what changed, so that no count or answer of before is used again; in the
-    order of an import, so that two never wait for each other.
-    """
-    await connection.execute(
-        versions.RENEW,
-        [sorted(entities)],
-    )
+    """New versions for what changed, so that no count or answer of before is used again."""
+    await connection.execute(versions.RENEW, [sorted(entities)])

@@ -246,7 +246,4 @@ def _renew_versions(connection: Connection, plans: list[Plan]) -> None:
     changed = {p.file.entity.name for p in plans if p.changes or p.owned}
     if changed & {"roles", "userProfiles"}:
         changed.add("users")
-    connection.execute(
-        versions.RENEW,
-        [sorted(changed)],
-    )
+    connection.execute(versions.RENEW, [sorted(changed)])

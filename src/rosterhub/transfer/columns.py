@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rosterhub.model import values
 from rosterhub.model.entities import ENTITIES, ONEROSTER_11_USER_COLUMNS, Entity, Field, Kind
 from rosterhub.transfer.issues import Issue
+from rosterhub.transfer.spreadsheet import EYES_ONLY
 
 _OTHER_DELIMITERS = {"\t": "tab", ";": ";"}
 
@@ -45,6 +46,8 @@ def match(entity: Entity, header: Sequence[str], name: str) -> tuple[Columns, li
         known = _with_11_columns(known)
     if not any(column in known for column in header):
         return Columns(()), [_no_header(entity, header, name)]
+    if EYES_ONLY in header:
+        return Columns(()), [Issue("for_eyes_only", "error", name, 1, EYES_ONLY)]
     issues: list[Issue] = []
     staged: list[StagedColumn] = []
     passwords: list[int] = []

@@ -1,122 +1,190 @@
-"""The roster out as CSV, in any profile: streamed by COPY, one row in memory at a time.
+"""The roster out as CSV: streamed by COPY, one row in memory at a time, all of one moment.
 
-A bulk export holds what is active, status and dateLastModified blank (spec/csv.md). Japanese
-profiles quote every value and end rows with CRLF (spec/japan-profiles.md). What is exported here
-imports again without a change.
+A bulk file holds what is active, status and dateLastModified blank (spec/csv.md); a delta what has
+changed. Japanese profiles quote every value and end rows with CRLF (spec/japan-profiles.md). What
+is exported here imports again without a change.
 """
 
 import csv
 import io
 import zipfile
-from collections.abc import Generator, Iterator, Sequence
-from datetime import date
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import IO, cast
 
-from rosterhub.model.entities import ENTITIES, SYSTEM_FIELDS, Entity, Field, Kind
-from rosterhub.model.profiles import PROFILES, Profile
+from rosterhub.model.entities import ENTITIES, Entity
+from rosterhub.store import history, versions
 from rosterhub.store.connect import Connection, compiled
+from rosterhub.transfer.export_options import Choice, ChoiceError
+from rosterhub.transfer.export_rows import before, live
+from rosterhub.transfer.export_rows import rows as rows_of
 
 _CHUNK = 1 << 18
-_BLANK_IN_BULK = frozenset({"status", "dateLastModified"})
 _BOM = "\ufeff".encode()
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What is known once an export has begun: the name for its zip, and the `since` with which the
+    next delta goes on, None where the export is no place to go on from.
+    """
+
+    name: str
+    next_since: str | None
+
+
+Tell = Callable[[Begun], None]
+
+
 def export_file(
-    connection: Connection, entity: Entity, profile: Profile, *, bom: bool = False
+    connection: Connection, entity: Entity, choice: Choice, tell: Tell | None = None
 ) -> Generator[bytes]:
-    """One CSV file in chunks of about 256 KiB, header first."""
+    """One CSV file in chunks of about 256 KiB, header first; `tell` is called before that.
+
+    Raises:
+        ChoiceError: there is no such org.
+    """
     with connection.transaction():
-        _snapshot(connection)
-        yield from _file(connection, entity, profile, bom=bom)
+        until = _begin(connection, choice, tell)
+        header, rows = _file(connection, entity, choice, until)
+        # Closed before the transaction, which cannot end while rows are still to come.
+        with closing(rows) as chunks:
+            yield header + next(chunks, b"")
+            yield from chunks
 
 
 def export_package(
-    connection: Connection, profile: Profile, *, bom: bool = False
+    connection: Connection, choice: Choice, tell: Tell | None = None
 ) -> Generator[bytes]:
-    """The whole roster as a OneRoster zip, in chunks; every file of one moment."""
+    """The whole roster as a OneRoster zip, in chunks; every file of one moment. A file without rows
+    is left out.
+
+    Raises:
+        ChoiceError: there is no such org.
+    """
     out = _Pipe()
     with (
         connection.transaction(),
         zipfile.ZipFile(cast("IO[bytes]", out), "w", zipfile.ZIP_DEFLATED) as archive,
     ):
-        _snapshot(connection)
-        present = _present(connection)
+        until = _begin(connection, choice, tell)
+        if choice.as_of is None:
+            archive.comment = f"next since {_text(until)}".encode()
+        present: set[str] = set()
         for entity in ENTITIES.values():
-            if entity.name in present:
-                with archive.open(entity.file, "w", force_zip64=True) as member:
-                    for chunk in _file(connection, entity, profile, bom=bom):
-                        member.write(chunk)
-                        yield from out.drain()
-        archive.writestr("manifest.csv", _manifest(profile, present))
+            header, rows = _file(connection, entity, choice, until)
+            with closing(rows) as chunks:
+                if first := next(chunks, None):
+                    present.add(entity.name)
+                    with archive.open(entity.file, "w", force_zip64=True) as member:
+                        member.write(header + first)
+                        for chunk in chunks:
+                            member.write(chunk)
+                            yield from out.drain()
+        if choice.since and not present:
+            # Nothing has changed: importers expect some file.
+            header, _ = _file(connection, ENTITIES["orgs"], choice, until)
+            archive.writestr(ENTITIES["orgs"].file, header)
+            present.add("orgs")
+        archive.writestr("manifest.csv", _manifest(choice, present))
     yield from out.drain()
 
 
-DISTRICTS = "SELECT identifier FROM orgs WHERE type = 'district' AND status = 'active' LIMIT 2"
-"""Finds what `package_name` needs to know."""
-
-
-def package_name(profile: Profile, day: date, districts: Sequence[tuple[str | None]]) -> str:
-    """`RO_YYYYMMDD_CODE.zip` for a Japanese profile; CODE is the identifier of the one district,
-    and left out where there is none, or several.
-    """
-    if not profile.japanese:
-        return f"oneroster-{day:%Y%m%d}.zip"
-    code = districts[0][0] if len(districts) == 1 else None
-    suffix = f"_{code}" if code and code.isascii() and code.isalnum() else ""
-    return f"RO_{day:%Y%m%d}{suffix}.zip"
-
-
-def _snapshot(connection: Connection) -> None:
+def _begin(connection: Connection, choice: Choice, tell: Tell | None) -> datetime:
+    """Begin to see one moment only; up to when that is."""
     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
     connection.execute("SET LOCAL timezone = 'UTC'")
     connection.execute("SET LOCAL datestyle = 'ISO'")
+    # Sets of sourcedIds are looked up in memory.
+    connection.execute("SET LOCAL work_mem = '64MB'")
+    connection.execute("SET LOCAL jit = off")
+    found = connection.execute(versions.LATEST).fetchone()
+    assert found is not None
+    until: datetime = found[0]
+    if choice.as_of:
+        connection.execute(history.LOOK_BACK, [choice.as_of.isoformat()])
+    _see_orgs(connection, choice)
+    if tell:
+        tell(Begun(_package_name(connection, choice), None if choice.as_of else _text(until)))
+    return until
 
 
-def _present(connection: Connection) -> set[str]:
-    """The entities that have a row to export."""
-    exist = ", ".join(
-        f"EXISTS (SELECT FROM {e.table} WHERE status = 'active')" for e in ENTITIES.values()
+def _text(moment: datetime) -> str:
+    """A moment as `since` takes it, to the microsecond."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _see_orgs(connection: Connection, choice: Choice) -> None:
+    states = [live, before(choice.since)] if choice.since else [live]
+    known = " OR ".join(
+        f"EXISTS (SELECT FROM {state(ENTITIES['orgs'])} o WHERE o.sourced_id = id)"
+        for state in states
     )
-    row = connection.execute(compiled(f"SELECT {exist}")).fetchone()
-    assert row is not None
-    return {name for name, found in zip(ENTITIES, row, strict=True) if found}
+    unknown = connection.execute(
+        compiled(f"SELECT id FROM unnest(%s::text[]) AS id WHERE NOT ({known}) LIMIT 1"),
+        [list(choice.orgs)],
+    ).fetchone()
+    if unknown:
+        raise ChoiceError(f"There is no org with the sourcedId {unknown[0]!r}.")
 
 
-def _manifest(profile: Profile, present: set[str]) -> str:
-    rows = [("manifest.version", "1.0"), ("oneroster.version", profile.version)]
+_IDENTIFIERS = (
+    "SELECT identifier FROM orgs WHERE status = 'active'"
+    " AND CASE WHEN cardinality(%(orgs)s::text[]) = 1 THEN sourced_id = ANY(%(orgs)s)"
+    " ELSE type = 'district' END LIMIT 2"
+)
+
+
+def _package_name(connection: Connection, choice: Choice) -> str:
+    found = connection.execute(_IDENTIFIERS, {"orgs": list(choice.orgs)}).fetchall()
+    code = found[0][0] if len(found) == 1 else None
+    day = (choice.as_of or datetime.now(UTC)).date()
+    return package_name(choice, day, code)
+
+
+def package_name(choice: Choice, day: date, code: str | None) -> str:
+    """`RO_YYYYMMDD_CODE.zip` for a Japanese profile; CODE is the identifier of the one org that is
+    exported, or of the one district, and left out where there is none. A delta says so too.
+    """
+    kind = "delta" if choice.since else ""
+    if not choice.profile.japanese:
+        return f"oneroster-{'-'.join(filter(None, (f'{day:%Y%m%d}', kind)))}.zip"
+    code = code if code and code.isascii() and code.isalnum() else ""
+    return f"RO_{'_'.join(filter(None, (f'{day:%Y%m%d}', code, kind)))}.zip"
+
+
+def _manifest(choice: Choice, present: set[str]) -> str:
+    mode = "delta" if choice.since else "bulk"
+    rows = [("manifest.version", "1.0"), ("oneroster.version", choice.profile.version)]
     names = sorted(ENTITIES, key=str.lower)
-    rows += [(f"file.{name}", "bulk" if name in present else "absent") for name in names]
+    rows += [(f"file.{name}", mode if name in present else "absent") for name in names]
     rows += [("source.systemName", "RosterHub"), ("source.systemCode", "")]
     out = io.StringIO()
-    out.write("propertyName,value" + _end(profile))
-    quoting = csv.QUOTE_ALL if profile.japanese else csv.QUOTE_MINIMAL
-    csv.writer(out, lineterminator=_end(profile), quoting=quoting).writerows(rows)
+    end = "\r\n" if choice.quoted else "\n"
+    out.write("propertyName,value" + end)
+    quoting = csv.QUOTE_ALL if choice.quoted else csv.QUOTE_MINIMAL
+    csv.writer(out, lineterminator=end, quoting=quoting).writerows(rows)
     return out.getvalue()
 
 
-def _end(profile: Profile) -> str:
-    return "\r\n" if profile.japanese else "\n"
-
-
 def _file(
-    connection: Connection, entity: Entity, profile: Profile, *, bom: bool
-) -> Generator[bytes]:
-    columns = [
-        (name, "NULL" if f.csv in _BLANK_IN_BULK else cell(f))
-        for f in (*SYSTEM_FIELDS, *entity.fields)
-        if (name := f.name_in(profile.id))
-    ]
-    columns += [
-        (f"metadata.{key}", _metadata(key)) for key in _other_metadata(connection, entity, profile)
-    ]
-    end = _end(profile).encode()
+    connection: Connection, entity: Entity, choice: Choice, until: datetime
+) -> tuple[bytes, Generator[bytes]]:
+    """The header line of a file, and its rows in chunks; none where it has no row."""
+    names, query = rows_of(connection, entity, choice, until)
+    end = b"\r\n" if choice.quoted else b"\n"
     header = io.StringIO()
-    csv.writer(header, lineterminator="").writerow([name for name, _ in columns])
-    buffer = bytearray((_BOM if bom else b"") + header.getvalue().encode() + end)
-    quote = ", FORCE_QUOTE *" if profile.japanese else ""
-    cells = ", ".join(f"coalesce({value}, '')" if quote else value for _, value in columns)
-    query = f"SELECT {cells} FROM {entity.table} WHERE status = 'active'"
+    csv.writer(header, lineterminator="").writerow(names)
+    bom = _BOM if choice.bom or choice.excel else b""
+    quote = ", FORCE_QUOTE *" if choice.quoted else ""
     statement = compiled(f"COPY ({query}) TO STDOUT (FORMAT csv{quote})")
+    return bom + header.getvalue().encode() + end, _chunks(connection, statement, end)
+
+
+def _chunks(connection: Connection, statement: bytes, end: bytes) -> Generator[bytes]:
+    buffer = bytearray()
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in copy:
             # The server sends row by row and ends each with a line feed of its own.
@@ -127,45 +195,6 @@ def _file(
                 buffer.clear()
     if buffer:
         yield bytes(buffer)
-
-
-def cell(field: Field) -> str:
-    """SQL for the text of a field's cell; NULL for a blank one."""
-    if field.metadata_key:
-        return _metadata(field.metadata_key)
-    if field.kind is Kind.PASSWORD:
-        return "NULL::text"
-    column = f'"{field.column}"'
-    if field.many:
-        return f"array_to_string({column}, ',')"
-    match field.kind:
-        case Kind.BOOLEAN:
-            return f"CASE WHEN {column} THEN 'true' WHEN NOT {column} THEN 'false' END"
-        case Kind.DATETIME:
-            return f"to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
-        case Kind.USER_IDS | Kind.SCALE_VALUES:
-            return f"'{{' || array_to_string({column}, '}},{{') || '}}'"
-        case Kind.DATE | Kind.FLOAT | Kind.INTEGER:
-            return f"{column}::text"
-        case _:
-            return column
-
-
-def _metadata(key: str) -> str:
-    return "metadata ->> '" + key.replace("'", "''") + "'"
-
-
-def _other_metadata(connection: Connection, entity: Entity, profile: Profile) -> list[str]:
-    """The metadata keys in use for which the profile has no column of its own."""
-    own = [f.metadata_key for f in entity.metadata_fields if f.name_in(profile.id)]
-    rows = connection.execute(
-        compiled(
-            f"SELECT DISTINCT key FROM {entity.table}, jsonb_object_keys(metadata - %s::text[]) key"
-            " WHERE status = 'active' AND metadata IS NOT NULL ORDER BY key"
-        ),
-        [own],
-    )
-    return [key for (key,) in rows]
 
 
 class _Pipe:
@@ -186,15 +215,3 @@ class _Pipe:
         if self._data:
             yield bytes(self._data)
             self._data.clear()
-
-
-def profile_named(name: str) -> Profile:
-    """The profile with the id `name`.
-
-    Raises:
-        ValueError: there is none; the text lists those that there are.
-    """
-    try:
-        return PROFILES[name]
-    except KeyError:
-        raise ValueError(f"profile is one of {', '.join(PROFILES)}, not {name[:40]!r}.") from None

@@ -186,6 +186,12 @@ CODES: dict[str, Sentence] = {
         "These are the columns of {value}. Send the file as {value}.",
         "これは {value} の列です。{value} として送ってください。",
     ),
+    "for_eyes_only": S(
+        "This file was exported to be looked at in a spreadsheet: its cells may have been changed "
+        "for that. Export it again without --excel (excel=true) and import that.",
+        "表計算ソフトで見るために出力したファイルで、値が変わっていることがあります。--excel "
+        "(excel=true)なしで出力し直したものを取り込んでください。",
+    ),
     "header_duplicate": S(
         "The column {value} stands twice in the header.",
         "見出しに列 {value} が二度あります。",

@@ -179,6 +179,32 @@ INSERT INTO data_versions (entity) VALUES
     ('courseResources'), ('userResources'), ('assessmentLineItems'), ('assessmentResults'),
     ('assessmentLineItemLearningObjectiveIds'), ('assessmentResultLearningObjectiveIds');
 
+-- When each transaction that changed rosters was committed, `began` being the time that its rows
+-- carry: what somebody has seen is told by the order of commits, not by the times of rows.
+CREATE TABLE data_commits (
+    began timestamptz NOT NULL CONSTRAINT data_commits_began_key UNIQUE,
+    committed timestamptz NOT NULL CONSTRAINT data_commits_pkey PRIMARY KEY
+);
+INSERT INTO data_commits (began, committed) VALUES (now(), now());
+
+CREATE FUNCTION renew_versions(changed text[]) RETURNS void
+LANGUAGE plpgsql AS $$
+-- To be called once, at the end of a transaction that changed rows of these entities. One after the
+-- other: who comes later is committed later, so that `committed` is the order in which others see.
+BEGIN
+    IF cardinality(changed) = 0 THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('renew_versions'));
+    INSERT INTO data_commits (began, committed)
+        SELECT now(), greatest(clock_timestamp(), max(committed) + interval '1 microsecond')
+          FROM data_commits;
+    UPDATE data_versions SET version = gen_random_uuid() WHERE entity = ANY(changed);
+EXCEPTION WHEN unique_violation THEN
+    RAISE EXCEPTION 'another change began in the same microsecond'
+        USING ERRCODE = 'serialization_failure';
+END $$;
+
 -- Staging tables of running imports: unlogged, made and dropped by the import.
 CREATE SCHEMA staging;
 
