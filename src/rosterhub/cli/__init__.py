@@ -20,6 +20,7 @@ from rosterhub.cli import (
     imports,
     keys,
     openapi,
+    report,
     serve,
     up,
 )
@@ -43,6 +44,7 @@ app.add_typer(imports.app, name="imports")
 app.add_typer(keys.app, name="keys")
 app.add_typer(clients.app, name="clients")
 app.add_typer(audit.app, name="audit")
+app.add_typer(report.app, name="report")
 app.command("openapi")(openapi.openapi)
 
 
