@@ -6,15 +6,17 @@ from typing import Annotated
 
 import typer
 
-from rosterhub.cli import backup
+from rosterhub.cli import backup, care
 from rosterhub.settings import settings
 from rosterhub.store import revision
 
 app = typer.Typer(
-    no_args_is_help=True, help="Migrate the database, back it up and restore it, and reach it."
+    no_args_is_help=True, help="Migrate, back up, restore, look at and reach the database."
 )
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.command("stats")(care.stats)
+app.command("migrate-data")(care.migrate_data)
 
 
 @app.command()
