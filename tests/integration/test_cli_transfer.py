@@ -44,22 +44,12 @@ def rosterhub(
 def test_an_import_is_queued(hub: Settings, tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
     path.write_bytes(csv_file("users", board()["users"]))
-    done = rosterhub(
-        hub,
-        "import",
-        str(path),
-        "--source",
-        "sis-1",
-        "--level",
-        "strict",
-        "--on-error",
-        "skip",
-        "--json",
-    )
+    said = ("--source", "sis-1", "--level", "strict", "--on-error", "skip", "--placeholders")
+    done = rosterhub(hub, "import", str(path), *said, "--json")
     assert done.returncode == 0, done.stderr
     job = json.loads(done.stdout)["job"]
     assert (job["state"], job["entity"], job["source"]) == ("queued", "users", "sis-1")
-    assert (job["level"], job["onError"]) == ("strict", "skip")
+    assert (job["level"], job["onError"], job["placeholders"]) == ("strict", "skip", True)
     listed = json.loads(rosterhub(hub, "imports", "list", "--json").stdout)["jobs"]
     assert job["jobId"] in {j["jobId"] for j in listed}
     shown = json.loads(rosterhub(hub, "imports", "show", job["jobId"], "--json").stdout)["job"]

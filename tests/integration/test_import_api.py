@@ -122,6 +122,7 @@ def test_a_zip_for_one_file_and_a_file_for_a_zip(hub: tuple[Settings, httpx.Clie
         ("/users", {"data": {"encoding": "latin-1"}}, 400, "cp932"),
         ("/users", {"data": {"source": "a b"}}, 400, "source"),
         ("/users", {"data": {"dryRun": "maybe"}}, 400, "dryRun"),
+        ("/users", {"data": {"placeholders": "some"}}, 400, "true or false"),
         ("/users", {"data": {"onError": "stop"}}, 400, "reject, skip"),
         ("/users", {"data": {"level": "lax"}}, 400, "tolerant, strict"),
         ("/users", {"data": {"level": "strict", "encoding": "cp932"}}, 400, "UTF-8"),

@@ -47,6 +47,10 @@ _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
         "What rows in error do: reject applies nothing, skip leaves them out and applies the rest.",
         {"type": "string", "enum": list(options.ON_ERROR), "default": "reject"},
     ),
+    "placeholders": (
+        "Make courses, academic sessions and orgs that rows refer to and nobody has sent.",
+        _BOOLEAN,
+    ),
     "dryRun": ("Compare and count, and change nothing.", _BOOLEAN),
 }
 _MODE = (
@@ -91,6 +95,7 @@ SCHEMAS: dict[str, Any] = {
         dryRun={"type": "boolean"},
         level={"type": "string", "enum": list(options.LEVELS)},
         onError={"type": "string", "enum": list(options.ON_ERROR)},
+        placeholders={"type": "boolean"},
         files={"type": "array", "items": {"type": "object"}},
         progress={"type": "number", "minimum": 0, "maximum": 100},
         counts=_closed(

@@ -32,6 +32,9 @@ def import_(
     encoding: Annotated[str, typer.Option(help="utf-8, cp932, euc-jp or utf-16.")] = "",
     level: Annotated[str, typer.Option(help="tolerant or strict.")] = "",
     on_error: Annotated[str, typer.Option(help="reject, or skip rows in error.")] = "",
+    placeholders: Annotated[
+        bool, typer.Option("--placeholders", help="Make missing courses, sessions and orgs.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare only.")] = False,
     idempotency_key: Annotated[
         str | None, typer.Option(help="Sent again under the same key, it is imported once.")
@@ -44,7 +47,7 @@ def import_(
     if idempotency_key is not None and len(paths) > 1:
         raise typer.BadParameter("--idempotency-key is for one file")
     given = {"mode": mode, "source": source, "encoding": encoding, "level": level}
-    given |= {"onError": on_error}
+    given |= {"onError": on_error, "placeholders": "true" if placeholders else ""}
     given = {k: v for k, v in given.items() if v} | ({"dryRun": "true"} if dry_run else {})
     requests = [_request(path, entity, given, idempotency_key, config) for path in paths]
     failed = False

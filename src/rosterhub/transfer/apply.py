@@ -188,7 +188,7 @@ def _update(plan: Plan) -> str:
     file = plan.file
     values = convert.fields(file)
     values.append(("date_last_modified", convert.date_changed(file)))
-    if convert.metadata_columns(file):
+    if convert.changes_metadata(file):
         values.append(("metadata", convert.metadata_updated(file)))
     sets = [f'"{c}" = {v}' for c, v in values]
     if file.entity.name == "users":
@@ -217,7 +217,8 @@ def _insert(plan: Plan, *, with_roles: bool) -> str:
         values.append(("metadata", f"nullif({convert.metadata(file)}, '{{}}')"))
     if file.entity.name == "users" and with_roles:
         values.append(("org_sourced_ids", _orgs_of_user(file)))
-    values += [("source_system", "%(source)s"), ("import_id", "%(import)s")]
+    owner = f"'{file.owner}'" if file.owner else "%(source)s"
+    values += [("source_system", owner), ("import_id", "%(import)s")]
     columns = ", ".join(f'"{c}"' for c, _ in values)
     return (
         f"INSERT INTO {file.entity.table} ({columns})"

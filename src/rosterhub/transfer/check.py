@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from rosterhub.model import values
 from rosterhub.model.entities import Enumeration, Field, Kind
 from rosterhub.store.connect import Connection, compiled
-from rosterhub.transfer import agreement, records, relations
+from rosterhub.transfer import agreement, placeholders, records, relations
 from rosterhub.transfer.columns import StagedColumn
 from rosterhub.transfer.findings import Scene, live
 from rosterhub.transfer.issues import Issue, Level, Severity, at
@@ -43,6 +43,8 @@ def check(
     source: str,
     unread: Collection[str] = (),
     level: Level = "tolerant",
+    *,
+    with_placeholders: bool = False,
 ) -> list[Scene]:
     """Write every issue of the staged `files` to import_issues, and mend what can be understood;
     the scenes that it played in.
@@ -51,12 +53,15 @@ def check(
     one of them leads nowhere says nothing.
     """
     staged = {file.entity.name: file for file in files}
+    made: dict[str, StagedFile] = {}
     scenes = [
-        Scene(connection, import_id, file, staged, frozenset(unread), source, level)
+        Scene(connection, import_id, file, staged, frozenset(unread), source, level, made)
         for file in files
     ]
     for scene in scenes:
         _check_values(scene)
+    if with_placeholders:
+        placeholders.make(scenes)
     for scene in scenes:
         relations.check(scene)
         agreement.check(scene)

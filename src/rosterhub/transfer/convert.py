@@ -3,6 +3,7 @@
 from rosterhub.model.entities import Kind
 from rosterhub.store.times import MOVED_ON
 from rosterhub.transfer.columns import StagedColumn
+from rosterhub.transfer.placeholders import MARK, TARGETS
 from rosterhub.transfer.stage import StagedFile
 
 _CASTS = {
@@ -73,10 +74,20 @@ def metadata(file: StagedFile) -> str:
 
 
 def metadata_updated(file: StagedFile) -> str:
-    """SQL for the metadata a record has after the row: keys the file does not know stay."""
-    keys = ", ".join(_key(c) for c in metadata_columns(file))
-    kept = f"(coalesce(t.metadata, '{{}}') - ARRAY[{keys}])"
-    return f"nullif({kept} || {metadata(file)}, '{{}}')"
+    """SQL for the metadata a record has after the row: keys the file does not know stay, but that
+    a record which is sent is no placeholder any more.
+    """
+    keys = [_key(c) for c in metadata_columns(file)]
+    given = f" || {metadata(file)}" if keys else ""
+    if file.entity.name in TARGETS:
+        keys.append(f"'{MARK}'")
+    kept = f"(coalesce(t.metadata, '{{}}') - ARRAY[{', '.join(keys)}])"
+    return f"nullif({kept}{given}, '{{}}')"
+
+
+def changes_metadata(file: StagedFile) -> bool:
+    """Whether what a record's metadata is may change with a row of the file."""
+    return file.entity.name in TARGETS or bool(metadata_columns(file))
 
 
 def differs(file: StagedFile) -> str:
@@ -87,6 +98,8 @@ def differs(file: StagedFile) -> str:
     tests = [f't."{column}" IS DISTINCT FROM {value}' for column, value in fields(file)]
     for c in metadata_columns(file):
         tests.append(f"t.metadata ->> {_key(c)} IS DISTINCT FROM {cell(c)}::text")
+    if file.entity.name in TARGETS and not file.has(f"metadata.{MARK}"):
+        tests.append(f"t.metadata ? '{MARK}'")
     return " OR ".join(tests)
 
 

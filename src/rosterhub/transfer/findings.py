@@ -11,7 +11,8 @@ from rosterhub.transfer.stage import StagedFile
 class Scene:
     """One staged file among the others of its import.
 
-    `unread` are the entities whose files could not be read, wholly or in part.
+    `unread` are the entities whose files could not be read, wholly or in part, `made` what was made
+    for references that lead nowhere (`placeholders`).
     """
 
     connection: Connection
@@ -21,6 +22,7 @@ class Scene:
     unread: frozenset[str]
     source: str
     level: Level
+    made: dict[str, StagedFile]
 
 
 def live(file: StagedFile, alias: str = "s") -> str:

@@ -20,7 +20,7 @@ SOURCE = "[0-9A-Za-z][0-9A-Za-z._-]{0,63}"
 IDEMPOTENCY_KEY = "[!-~]{1,255}"
 """What a sender may call one sending, as a regular expression."""
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
-NAMES = ("mode", "source", "encoding", "dryRun", "level", "onError")
+NAMES = ("mode", "source", "encoding", "dryRun", "level", "onError", "placeholders")
 
 _T = TypeVar("_T", bound=str)
 
@@ -81,6 +81,7 @@ def request(
         encoding=encoding and encoding.lower(),
         dry_run=_boolean("dryRun", given),
         level=level,
+        placeholders=_boolean("placeholders", given),
         on_error=_one_of("onError", ON_ERROR, given.get("onError")) or "reject",
         api_key=api_key,
         idempotency_key=idempotency_key,

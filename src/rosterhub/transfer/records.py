@@ -69,6 +69,7 @@ class Request:
     dry_run: bool = False
     level: Level = "tolerant"
     on_error: OnError = "reject"
+    placeholders: bool = False
     api_key: str | None = None
     idempotency_key: str | None = None
 
@@ -304,7 +305,7 @@ def drop_staging(connection: Connection, import_id: int) -> None:
 ROW = (
     "SELECT id, state, source_system, files, progress, total, created, updated, unchanged, deleted,"
     " failed, warnings, timings, reason, file_name, entity, mode, dry_run, created_at, started_at,"
-    " finished_at, undo, level, on_error FROM imports"
+    " finished_at, undo, level, on_error, placeholders FROM imports"
 )
 ISSUES = (
     "SELECT severity, file, line, column_name, code, details FROM import_issues"
@@ -336,6 +337,7 @@ def document(
         "dryRun": row[17],
         "level": row[22],
         "onError": row[23],
+        "placeholders": row[24],
         "files": row[3],
         "progress": round(row[4], 1),
         "counts": {

@@ -170,6 +170,13 @@ def _reference(scene: Scene, column: StagedColumn, target: str) -> None:
 
 def _leads_to_nothing_live(scene: Scene, target: str, value: str, source: str) -> str:
     """The predicate: no record called `value` will be live after this import."""
+    nothing = _not_sent(scene, target, value, source)
+    if target in scene.made:
+        nothing = f"({nothing}) AND NOT {_exists(scene.made[target].table, value)}"
+    return nothing
+
+
+def _not_sent(scene: Scene, target: str, value: str, source: str) -> str:
     held = f"t.{LIVE}"
     file = scene.staged.get(target)
     if not file:

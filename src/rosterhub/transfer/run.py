@@ -18,12 +18,13 @@ from rosterhub.model.entities import ENTITIES
 from rosterhub.settings import Settings
 from rosterhub.store import history
 from rosterhub.store.connect import Connection, compiled, connect
-from rosterhub.transfer import difference, guard, records
+from rosterhub.transfer import difference, guard, placeholders, records
 from rosterhub.transfer.apply import analyze, apply
 from rosterhub.transfer.check import check
 from rosterhub.transfer.claims import claim
 from rosterhub.transfer.compare import Plan, Records, compare
 from rosterhub.transfer.derive import roles_of_11, touched_users, warn_of_stragglers
+from rosterhub.transfer.findings import Scene
 from rosterhub.transfer.issues import Issue, RefusedError, sentence
 from rosterhub.transfer.package import Package, open_package, single_file
 from rosterhub.transfer.skip import leave_out
@@ -186,7 +187,15 @@ class _Run:
             staged = self._stage()
         with self._step("checking"):
             source, level = self.job.request.source, self.job.request.level
-            scenes = check(self.connection, self.job.id, staged, source, self.unread, level)
+            scenes = check(
+                self.connection,
+                self.job.id,
+                staged,
+                source,
+                self.unread,
+                level,
+                with_placeholders=self.job.request.placeholders,
+            )
         errors, _, warnings = records.count_issues(self.connection, self.job.id)
         self.total = sum(file.rows for file in staged)
         records.advance(self.connection, self.job.id, total=self.total, warnings=warnings)
@@ -196,9 +205,10 @@ class _Run:
                 code = "files_in_error" if skipping else "rows_in_error"
                 self.fail(Issue(code, details={"errors": errors}))
                 return
+        made = self._placeholders(scenes) if self.job.request.placeholders else []
         with self._step("comparing"):
             derived = roles_of_11(self.connection, staged)
-            everything = [*staged, derived] if derived else staged
+            everything = [*made, *staged, derived] if derived else [*made, *staged]
             plans = [compare(self.connection, file, source) for file in everything]
             touched = touched_users(self.connection, plans)
             warn_of_stragglers(self.connection, self.job.id, plans)
@@ -216,6 +226,13 @@ class _Run:
         more = f", {left} left out" if left else ""
         processed = f"{self.total - left} records processed"
         _log.info(f"CSV import completed: {processed}{more}", import_id=self.job.id)
+
+    def _placeholders(self, scenes: list[Scene]) -> list[StagedFile]:
+        """What has to be made for the rows that are left."""
+        if any(scene.file.left_out for scene in scenes):
+            placeholders.make(scenes)
+        placeholders.report(scenes)
+        return list(scenes[0].made.values()) if scenes else []
 
     def _has_to_wait(self, plans: list[Plan]) -> bool:
         """Whether a person has to look at the import first; it is then in the state waiting."""

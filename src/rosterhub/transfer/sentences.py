@@ -414,6 +414,12 @@ CODES: dict[str, Sentence] = {
         "誰のものか分からない行を {value} 行除いたため、{entity} では「ファイルにない」ことによる"
         "削除をしていません。",
     ),
+    "placeholder_made": S(
+        "{value} of {target} is not registered and was not sent. A placeholder was made, called "
+        "{taken}; send the real one when there is one.",
+        "{target} の {value} は登録されておらず、送られてもいません。仮のデータ({taken})を作りま"
+        "した。正しいデータができたら送ってください。",
+    ),
     # Understood and taken
     "spaces_trimmed": S(
         "Spaces round the value were removed.",

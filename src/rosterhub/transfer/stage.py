@@ -28,7 +28,8 @@ class StagedFile:
 
     `derived` ones were made from another file and do not count as rows of their own; `replaces` is
     then a predicate on the table (alias `t`) for the records that this file alone decides about,
-    and `spares` one for those that are never deleted for not being in the file.
+    and `spares` one for those that are never deleted for not being in the file. Its records are
+    the sending system's, or the `owner`'s, if it has one.
     `odd` holds what the text showed: `spaces` (a cell that begins or ends with white space), `NULL`
     and `tobedeleted` (the literals), so that what deals with them runs only where they are.
     `incomplete` says that rows are missing because they could not be read, `broken` that nobody
@@ -45,6 +46,7 @@ class StagedFile:
     derived: bool = False
     replaces: str | None = None
     spares: str | None = None
+    owner: str | None = None
     odd: set[str] = field(default_factory=set[str])
     incomplete: bool = False
     broken: bool = False
