@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rosterhub.model.profiles import PROFILES
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
-from rosterhub.transfer.export import export_package
+from tests.exported import exported_package
 from tests.gradebook import FULL, Object, any_valid, full, least
 from tests.gradebook_hub import GRADEBOOK, Hub, at, gradebook_hub
 from tests.rosters import csv_file, package, rows, send
@@ -40,8 +39,7 @@ def hub(config: Settings) -> Iterator[Hub]:
 
 
 def exported(config: Settings, profile: str = "jp-1.2.1") -> bytes:
-    with connect(config.read_url) as connection:
-        return b"".join(export_package(connection, PROFILES[profile]))
+    return exported_package(config, profile=profile)
 
 
 def changes(job: Object) -> tuple[int, int, int]:

@@ -2,10 +2,8 @@
 
 from datetime import datetime, timedelta, timezone
 
-from rosterhub.model.profiles import PROFILES
 from rosterhub.settings import Settings
-from rosterhub.store.connect import connect
-from rosterhub.transfer.export import export_package
+from tests.exported import exported_package
 from tests.rosters import Board, board, csv_file, package, places, rows, send
 
 MISSING = {"academicSessions", "orgs", "courses"}
@@ -137,9 +135,7 @@ def test_it_stays_while_others_send_theirs(config: Settings) -> None:
 
 def test_an_export_brings_it_back_as_it_is(config: Settings) -> None:
     send(config, package(without(*MISSING)), placeholders=True)
-    with connect(config.write_url) as connection:
-        exported = b"".join(export_package(connection, PROFILES["jp-1.2.1"]))
-    document = send(config, exported)
+    document = send(config, exported_package(config))
     assert (document["state"], document["warnings"]) == ("completed", [])
     assert document["counts"] | {"created": 0, "updated": 0, "deleted": 0} == document["counts"]
     assert marked(config, "courses") == ["course"]
