@@ -72,7 +72,6 @@ def test_a_client_may_do_everything_on_demand(config: Settings, run: Run) -> Non
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["--name", " "],
         ["--name", "X", "--scope", "everything"],
         ["--name", "X", "--scope", f"{URI}import"],
@@ -83,6 +82,10 @@ def test_a_client_may_do_everything_on_demand(config: Settings, run: Run) -> Non
 def test_wrong_usage_makes_no_client(config: Settings, run: Run, arguments: list[str]) -> None:
     assert run("create", *arguments).exit_code == 2
     assert rows(config, "SELECT count(*) FROM oauth_clients") == [(0,)]
+
+
+def test_a_client_need_not_have_a_name(run: Run) -> None:
+    made(run("create", "--all-scopes", "--json"))
 
 
 def test_id_and_secret_are_alone_on_standard_output(config: Settings, run: Run) -> None:

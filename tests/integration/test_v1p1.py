@@ -511,3 +511,9 @@ def test_a_user_who_comes_as_deleted_has_the_role_and_orgs_they_had(hub: Hub) ->
     user = read(hub, "/users/first-seen-gone")
     assert (user["status"], user["role"]) == ("tobedeleted", "teacher")
     assert sorted(org["sourcedId"] for org in user["orgs"]) == ["district", "school"]
+
+
+def test_the_line_items_of_a_class_are_found_without_their_capital_too(hub: Hub) -> None:
+    line_items = read(hub, "/classes/class/lineItems")
+    assert line_items
+    assert read(hub, "/classes/class/lineitems") == line_items

@@ -27,10 +27,19 @@ _DOCS, _RECORDS, _KEYS, _VERSION, _PLACE, _PARENTS = range(6)
 def routes() -> list[Route]:
     """A route for each operation at each base of its service."""
     return [
-        Route(base + operation.path, _handler(operation), methods=[operation.method])
+        Route(base + path, _handler(operation), methods=[operation.method])
         for operation in (*OPERATIONS, *OPERATIONS_11)
         for base in operation.bases
+        for path in _paths(operation)
     ]
+
+
+def _paths(operation: Operation) -> tuple[str, ...]:
+    """Its path, and how a client of 1.1 that is widely used spells the line items of a class."""
+    path = operation.path
+    if operation.version == "1.1" and path.endswith("/lineItems") and operation.parents:
+        return path, path.removesuffix("lineItems") + "lineitems"
+    return (path,)
 
 
 def _handler(operation: Operation) -> Handler:

@@ -19,7 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Option(help="Who will use it.")],
+    name: Annotated[str, typer.Option(help="Who will use it.")] = "unnamed",
     all_scopes: Annotated[
         bool, typer.Option("--all-scopes", help="It may do everything, administration too.")
     ] = False,

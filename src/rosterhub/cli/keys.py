@@ -20,7 +20,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Option(help="Who will use it.")],
+    name: Annotated[str, typer.Option(help="Who will use it.")] = "unnamed",
     description: Annotated[str | None, typer.Option(help="What for.")] = None,
     scope: Annotated[
         list[str] | None,
