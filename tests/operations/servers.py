@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
 
@@ -23,10 +23,11 @@ Done = subprocess.CompletedProcess[str]
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """`home` is what /opt/rosterhub is on a server."""
+    """`home` is what /opt/rosterhub is on a server; `more` is for the environment."""
 
     home: Path
     url: str
+    more: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -36,7 +37,7 @@ class Installation:
             BACKUP_LOG=str(self.home / "backup.log"),
             PYTHONPATH=os.environ.get("PYTHONPATH", ""),
         )
-        return found | {"PATH": f"{PROGRAMS}:{found['PATH']}"}
+        return found | {"PATH": f"{PROGRAMS}:{found['PATH']}"} | self.more
 
     @property
     def backups(self) -> list[Path]:

@@ -15,6 +15,7 @@ from rosterhub.cli import (
     check,
     clients,
     db,
+    doctor,
     export,
     generate,
     imports,
@@ -45,6 +46,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(clients.app, name="clients")
 app.add_typer(audit.app, name="audit")
 app.add_typer(report.app, name="report")
+app.command("doctor")(doctor.doctor)
 app.command("openapi")(openapi.openapi)
 
 
