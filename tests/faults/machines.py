@@ -1,8 +1,10 @@
 """A hub on a PostgreSQL of its own, whose worker and database are killed as power cuts do it."""
 
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,8 +57,10 @@ class Machines:
         """Kill the postmaster and every process of it at once, and start it again."""
         process = self.database.process
         assert process is not None
+        # Held still first, so that it mends nothing, and its children have no time to say good-bye.
+        process.send_signal(signal.SIGSTOP)
         processes = family(process.pid)
-        for pid in processes:
+        for pid in reversed(processes):
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -67,8 +71,19 @@ class Machines:
 
 
 @contextmanager
-def machines(folder: Path, batch: int) -> Iterator[Machines]:
+def machines(batch: int) -> Iterator[Machines]:
     """A database with the schema, and a worker."""
+    # Not in pytest's folder, which another run of it would close to the server's own user.
+    folder = Path(tempfile.mkdtemp(prefix="rosterhub-faults-"))
+    try:
+        with _running(folder, batch) as both:
+            yield both
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _running(folder: Path, batch: int) -> Iterator[Machines]:
     found = embedded.prepare(folder)
     # What the kernel was handed survives the end of a process; only its own end would need fsync.
     server = replace(found.postgres, command=[*found.postgres.command, "-c", "fsync=off"])

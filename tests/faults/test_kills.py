@@ -10,7 +10,6 @@ import random
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Literal
 
 import psycopg
@@ -109,9 +108,9 @@ _TIDY = (
 )
 
 
-def survive(folder: Path, people: int, victims: list[Victim], seed: int) -> None:
+def survive(people: int, victims: list[Victim], seed: int) -> None:
     """A first load, an undisturbed import, and one for each of `victims`."""
-    with machines(folder, batch=max(1_000, people // 10)) as hub:
+    with machines(batch=max(1_000, people // 10)) as hub:
         trial = Trial(hub, people, seed)
         trial.undisturbed()
         trial.undisturbed()
@@ -122,12 +121,12 @@ def survive(folder: Path, people: int, victims: list[Victim], seed: int) -> None
             sys.stdout.write(f"\n{number} of {len(victims)} survived ({died})")
 
 
-def test_a_few_kills(tmp_path: Path) -> None:
-    survive(tmp_path, 2_500, ["worker", "database", "worker", "database", "worker"], SEED)
+def test_a_few_kills() -> None:
+    survive(2_500, ["worker", "database", "worker", "database", "worker"], SEED)
 
 
 @pytest.mark.faults
-def test_seventy_kills_amid_imports_of_100_000_rows(tmp_path: Path) -> None:
+def test_seventy_kills_amid_imports_of_100_000_rows() -> None:
     victims: list[Victim] = ["worker"] * 50 + ["database"] * 20
     random.Random(SEED).shuffle(victims)
-    survive(tmp_path, 55_556, victims, SEED)
+    survive(55_556, victims, SEED)

@@ -7,9 +7,11 @@ past is the same statement under another search path (docs/adr/0010). Partitions
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import psycopg
+import psycopg.errors
 from psycopg.rows import TupleRow
 
 from rosterhub.model.entities import RECORDS, Entity
@@ -62,7 +64,8 @@ def create_all_history() -> list[str]:
 def ensure_partitions(connection: Connection, entities: Iterable[str]) -> None:
     """Make this month's partitions for the history of `entities`, each before it is needed.
 
-    Not within the transaction that fills them: a new partition keeps readers of the past waiting.
+    Each is made by itself and then attached, so that it waits for no reader of the past, and none
+    for it. Not within the transaction that fills them, which would keep others waiting longer.
     """
     wanted = _partitions(entities)
     found = connection.execute(_MISSING, [list(wanted)])
@@ -92,11 +95,21 @@ def _partitions(entities: Iterable[str]) -> dict[str, bytes]:
         for name in entities:
             parent = f"history.{RECORDS[name].table}"
             partition = f"{parent}_{begin:%Y%m}"
-            found[partition] = compiled(
-                f"CREATE TABLE IF NOT EXISTS {partition} PARTITION OF {parent}"
-                f" FOR VALUES FROM ('{begin:%Y-%m-%d}Z') TO ('{_next(begin):%Y-%m-%d}Z')"
-            )
+            found[partition] = _attach(parent, partition, begin)
     return found
+
+
+def _attach(parent: str, partition: str, begin: datetime) -> bytes:
+    """What makes the partition for the month of `begin`, unless somebody else just did."""
+    return compiled(
+        "DO $$ BEGIN"
+        f" PERFORM pg_advisory_xact_lock(hashtext('{partition}'));"
+        f" IF to_regclass('{partition}') IS NULL THEN"
+        f" CREATE TABLE {partition} (LIKE {parent});"
+        f" ALTER TABLE {parent} ATTACH PARTITION {partition}"
+        f" FOR VALUES FROM ('{begin:%Y-%m-%d}Z') TO ('{_next(begin):%Y-%m-%d}Z');"
+        " END IF; END $$"
+    )
 
 
 def _next(month: datetime) -> datetime:
@@ -114,8 +127,9 @@ def keep(entity: Entity, source: str, replaced_by: str) -> str:
 
 
 def prune(connection: Connection, before: datetime) -> list[str]:
-    """Drop the partitions in which everything ended before `before`; their names. The commits of
-    that time are forgotten with them."""
+    """Drop the partitions in which everything ended before `before`; the names of those that are
+    gone, which one that is being read is not. The commits of that time are forgotten with them.
+    """
     rows = connection.execute(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
         " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'history'"
@@ -125,17 +139,13 @@ def prune(connection: Connection, before: datetime) -> list[str]:
     for (name,) in rows:
         month = datetime.strptime(name[-6:], "%Y%m").replace(tzinfo=UTC)
         if _next(month) <= before:
-            with connection.transaction():
-                # Reads of the past may hold it; another round comes.
+            # Reads of the past may hold it; another round comes.
+            with suppress(psycopg.errors.LockNotAvailable), connection.transaction():
                 connection.execute("SET LOCAL lock_timeout = '2s'")
                 connection.execute(compiled(f'DROP TABLE history."{name}"'))
-            dropped.append(name)
-    # The last one stays: the next delta goes on from it.
-    connection.execute(
-        "DELETE FROM data_commits WHERE committed < %s"
-        " AND committed < (SELECT max(committed) FROM data_commits)",
-        [before],
-    )
+    """Drop the partitions in which everything ended before `before`; the names of those that are
+    gone, which one that is being read is not. The commits of that time are forgotten with them.
+    """
     return dropped
 
 
