@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     history_days: Annotated[int, Field(ge=1, le=36_500)] = Field(
         730, description="How long it is kept what records were before they changed, in days."
     )
+    import_retention_days: Annotated[int, Field(ge=0, le=36_500)] = Field(
+        30, description="How long an import's upload, issues and difference are kept, in days."
+    )
+    audit_retention_days: Annotated[int, Field(ge=1, le=36_500)] = Field(
+        90, description="How long entries of the audit log are kept, in days."
+    )
     web_concurrency: Annotated[int, Field(ge=1, le=256)] = Field(
         1, description="API processes on this machine."
     )

@@ -17,7 +17,7 @@ from rosterhub.ops import embedded, supervisor
 from rosterhub.settings import Settings
 from rosterhub.store import migrate
 from rosterhub.store.connect import connect
-from tests.hubs import ROSTERHUB, family, gone, plain_environment
+from tests.hubs import ROSTERHUB, family, plain_environment
 from tests.serving import until
 
 _NO_GUARD = {"GUARD_DELETED_PERCENT": "100", "GUARD_CHANGED_PERCENT": "100"}
@@ -66,7 +66,8 @@ class Machines:
             except ProcessLookupError:
                 continue
         process.wait()
-        until(lambda: gone(processes))
+        # Only a process that is over altogether has let go of the shared memory.
+        until(lambda: not any(map(supervisor._lives, processes)))
         supervisor.start_servers(self.database)
 
 

@@ -88,7 +88,8 @@ class Trial:
     def _check(self, import_id: int, expected: Expected) -> None:
         """The hub holds what it must, to the last record, and the import was applied once."""
         document = job(self.config, import_id)
-        assert document["state"] == "completed", document
+        said = self.hub.log.read_text()[-5_000:]
+        assert document["state"] == "completed", (document["reasonCode"], said)
         users = rows(self.config, "SELECT sourced_id, status, given_name, family_name FROM users")
         roles = rows(self.config, "SELECT sourced_id, status, role FROM roles")
         assert len(users) == len(expected.users)

@@ -22,7 +22,7 @@ from rosterhub.api.hub import Hub, authenticate, hub
 from rosterhub.jobs.submit import submit_async
 from rosterhub.model.entities import ENTITIES
 from rosterhub.store.connect import compiled
-from rosterhub.transfer import options, records
+from rosterhub.transfer import options, records, retention
 from rosterhub.transfer.issues import Language
 from rosterhub.transfer.spreadsheet import harmless
 
@@ -103,6 +103,42 @@ async def errors_csv(request: Request, job_id: parts.JobId) -> Response:
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="import-{row[0]}-errors.csv"'},
     )
+
+
+@router.get(
+    "/jobs/{job_id}/file",
+    summary="The file that was sent",
+    response_class=StreamingResponse,
+    openapi_extra=parts.UPLOAD,
+)
+async def upload(request: Request, job_id: parts.JobId) -> Response:
+    """The upload as it came, for as long as it is kept; 404 afterwards."""
+    await authenticate(request, "import")
+    at = hub(request)
+    async with at.pools.write.connection() as connection:
+        import_id: int = (await row_of(connection, job_id))[0]
+        kept = await (await connection.execute(retention.KEPT, [import_id])).fetchone()
+    if not kept or not kept[2]:
+        raise ApiError(404, "unknownobject", retention.gone(import_id))
+    name = retention.upload_name(import_id, kept)
+    return StreamingResponse(
+        _chunks(at, import_id, kept[2]),
+        media_type="application/octet-stream",
+        headers={
+            "Content-Length": str(kept[0]),
+            "Content-Disposition": f'attachment; filename="{name}"',
+        },
+    )
+
+
+async def _chunks(at: Hub, import_id: int, count: int) -> AsyncGenerator[bytes]:
+    for number in range(count):
+        async with at.pools.write.connection() as connection:
+            cursor = await connection.execute(retention.CHUNK, [import_id, number])
+            row = await cursor.fetchone()
+        if row is None:  # pruned meanwhile; the answer ends before its length
+            return
+        yield row[0]
 
 
 async def _take(request: Request, entity: str | None) -> Response:

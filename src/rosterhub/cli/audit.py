@@ -50,14 +50,19 @@ def list_(
 
 @app.command()
 def prune(
-    days: Annotated[int, typer.Option(min=1, max=36_500, help="Keep this many days.")] = 90,
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, max=36_500, help="Keep so many days; else AUDIT_RETENTION_DAYS."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Delete entries that are older."""
+    config = settings()
+    days = days or config.audit_retention_days
     deleted = 0
     dropped: list[str] = []
     progress = Console(stderr=True, highlight=False)
-    with connect(settings().write_url) as connection:
+    with connect(config.write_url) as connection:
         for step in audit_log.prune(connection, days):
             deleted += step.rows
             if step.partition:

@@ -1,6 +1,7 @@
 """`rosterhub import` and `rosterhub imports`: send files in, follow and list what was sent."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -15,7 +16,8 @@ from rosterhub.jobs.submit import submit
 from rosterhub.model.entities import ENTITIES
 from rosterhub.settings import Settings, settings
 from rosterhub.store.connect import Connection, compiled, connect
-from rosterhub.transfer import difference, options, records
+from rosterhub.transfer import difference, options, records, retention
+from rosterhub.transfer.whole_file import write_whole
 
 app = typer.Typer(
     no_args_is_help=True, help="List, show, approve, reject, cancel and undo imports."
@@ -109,6 +111,40 @@ def show(
         typer.echo(json.dumps({"job": document}, ensure_ascii=False))
     else:
         _summary(document)
+
+
+@app.command("file")
+def file_(
+    import_id: Annotated[int, typer.Argument(metavar="ID")],
+    path: Annotated[
+        Path, typer.Argument(help="A file, or the folder for import-ID.zip or .csv.")
+    ] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Write the file that was sent, as it was sent."""
+    with connect(settings().write_url) as connection:
+        _document(connection, import_id)
+        kept = connection.execute(retention.KEPT, [import_id]).fetchone()
+        assert kept is not None
+        if not kept[2]:
+            _errors.print(retention.gone(import_id), markup=False)
+            raise typer.Exit(1)
+        path = path / retention.upload_name(import_id, kept) if path.is_dir() else path
+        if not path.parent.is_dir():
+            raise typer.BadParameter(f"there is no folder {path.parent}")
+        if path.exists() and not force:
+            _errors.print(f"{path} exists; say --force to overwrite it", markup=False)
+            raise typer.Exit(1)
+        size = write_whole(path, _chunks(connection, import_id, kept[2]))
+    typer.echo(f"{path}: {size:,} bytes")
+
+
+def _chunks(connection: Connection, import_id: int, count: int) -> Iterator[bytes]:
+    for number in range(count):
+        row = connection.execute(retention.CHUNK, [import_id, number]).fetchone()
+        if row is None:  # pruned meanwhile
+            raise RuntimeError(retention.gone(import_id))
+        yield row[0]
 
 
 @app.command()

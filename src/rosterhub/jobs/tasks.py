@@ -1,4 +1,4 @@
-"""The tasks of the worker: run an import, pick up what a dead worker left, make partitions."""
+"""The tasks of the worker: run an import, pick up what a dead worker left."""
 
 import asyncio
 import threading
@@ -48,10 +48,10 @@ def register(app: App, config: Settings) -> None:
 
     @app.task(name=IMPORT_TASK, queue="imports", retry=RetryStrategy(max_attempts=20, wait=5))
     async def import_(import_id: int) -> None:  # pyright: ignore[reportUnusedFunction]
-        await _in_daemon_thread(lambda: run_import(import_id, config))
+        await in_daemon_thread(lambda: run_import(import_id, config))
 
 
-async def _in_daemon_thread(work: Callable[[], None]) -> None:
+async def in_daemon_thread(work: Callable[[], None]) -> None:
     """Run `work` in a thread that a stopping worker does not wait for."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
@@ -69,7 +69,7 @@ async def _in_daemon_thread(work: Callable[[], None]) -> None:
         if not loop.is_closed():
             loop.call_soon_threadsafe(settle, error)
 
-    threading.Thread(target=run, daemon=True, name="import").start()
+    threading.Thread(target=run, daemon=True, name="job").start()
     await done
 
 
@@ -105,9 +105,3 @@ def _abandoned(config: Settings) -> list[tuple[int, str, int | None]]:
     with connect(config.write_url, "rosterhub jobs") as connection:
         values = {"task": IMPORT_TASK, "final": sorted(records.FINAL)}
         return connection.execute(compiled(_ABANDONED), values).fetchall()  # type: ignore[return-value]
-
-
-def ensure_partitions(config: Settings) -> None:
-    """Make the audit log's partitions of this month and the two after it."""
-    with connect(config.write_url, "rosterhub jobs") as connection:
-        connection.execute("SELECT ensure_audit_partitions(2)")

@@ -11,13 +11,15 @@ from procrastinate.app import App
 from procrastinate.exceptions import ConnectorException
 
 from rosterhub.jobs.app import opened
-from rosterhub.jobs.tasks import ensure_partitions, pick_up_abandoned
+from rosterhub.jobs.cleaning import clean
+from rosterhub.jobs.tasks import in_daemon_thread, pick_up_abandoned
 from rosterhub.settings import Settings, settings
 from rosterhub.store.connect import connect
 
 _log = structlog.get_logger("rosterhub.worker")
 _AWAY = (ConnectorException, psycopg.Error, OSError, TimeoutError)
 _CARE_SECONDS = 3.0
+_CLEANING_SECONDS = 3600.0
 _GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.5
 """New jobs make themselves known; those that waited for another one of their source do not."""
@@ -73,6 +75,7 @@ async def _work(config: Settings) -> None:
         _log.info("worker started")
         tasks = {
             asyncio.create_task(_care(app, config)),
+            asyncio.create_task(_keep_clean(config)),
             asyncio.create_task(
                 app.run_worker_async(
                     queues=["imports"],
@@ -95,11 +98,14 @@ async def _work(config: Settings) -> None:
 
 
 async def _care(app: App, config: Settings) -> None:
-    """What comes round: abandoned imports every few seconds, partitions once an hour."""
-    rounds = 0
+    """Every few seconds: imports whose worker died."""
     while True:
         await pick_up_abandoned(app, config)
-        if rounds % 1200 == 0:
-            await asyncio.to_thread(ensure_partitions, config)
-        rounds += 1
         await asyncio.sleep(_CARE_SECONDS)
+
+
+async def _keep_clean(config: Settings) -> None:
+    """Every hour, and at the start, so that a worker that is restarted daily does it too."""
+    while True:
+        await in_daemon_thread(lambda: clean(config))
+        await asyncio.sleep(_CLEANING_SECONDS)

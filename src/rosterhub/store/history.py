@@ -143,9 +143,13 @@ def prune(connection: Connection, before: datetime) -> list[str]:
             with suppress(psycopg.errors.LockNotAvailable), connection.transaction():
                 connection.execute("SET LOCAL lock_timeout = '2s'")
                 connection.execute(compiled(f'DROP TABLE history."{name}"'))
-    """Drop the partitions in which everything ended before `before`; the names of those that are
-    gone, which one that is being read is not. The commits of that time are forgotten with them.
-    """
+                dropped.append(name)
+    # The last one stays: the next delta goes on from it.
+    connection.execute(
+        "DELETE FROM data_commits WHERE committed < %s"
+        " AND committed < (SELECT max(committed) FROM data_commits)",
+        [before],
+    )
     return dropped
 
 

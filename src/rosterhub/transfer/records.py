@@ -187,6 +187,7 @@ def begin(connection: Connection, import_id: int) -> None:
             compiled(
                 "UPDATE imports SET state = 'staging', attempts = attempts + 1, progress = 0,"
                 " total = 0, failed = 0, warnings = 0, timings = '{}', files = '[]',"
+                " keeps_upload = false,"
                 f" started_at = coalesce(started_at, now()) WHERE id = %s AND {_UNENDED}"
             ),
             [import_id],
@@ -284,9 +285,22 @@ def count_issues(connection: Connection, import_id: int) -> tuple[int, int, int]
 
 
 def discard(connection: Connection, import_id: int) -> None:
-    """Drop the upload and every staging table of the import, whatever there is left of them."""
-    connection.execute("DELETE FROM import_chunks WHERE import_id = %s", [import_id])
+    """Drop every staging table of an import that has ended, and its upload if it is not kept."""
+    connection.execute(
+        "DELETE FROM import_chunks c USING imports i WHERE i.id = %s AND c.import_id = i.id"
+        " AND (i.state = 'rejected' OR NOT i.keeps_upload)",
+        [import_id],
+    )
     drop_staging(connection, import_id)
+
+
+def keep_upload(connection: Connection, import_id: int) -> None:
+    """Let the upload, of which every cell was read, outlive the import if it holds no passwords."""
+    connection.execute(
+        "UPDATE imports SET keeps_upload = NOT EXISTS (SELECT FROM import_issues"
+        " WHERE import_id = %(id)s AND code = 'password_dropped') WHERE id = %(id)s",
+        {"id": import_id},
+    )
 
 
 def drop_staging(connection: Connection, import_id: int) -> None:

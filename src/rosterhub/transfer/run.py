@@ -185,6 +185,8 @@ class _Run:
         records.begin(self.connection, self.job.id)
         with self._step("staging"):
             staged = self._stage()
+            if not self.unread and not any(file.incomplete for file in staged):
+                records.keep_upload(self.connection, self.job.id)
         with self._step("checking"):
             source, level = self.job.request.source, self.job.request.level
             scenes = check(

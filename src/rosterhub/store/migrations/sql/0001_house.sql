@@ -106,6 +106,7 @@ CREATE TABLE imports (
     api_key text,
     idempotency_key text,
     fingerprint bytea,
+    keeps_upload boolean NOT NULL DEFAULT false,
     size bigint NOT NULL DEFAULT 0,
     files jsonb NOT NULL DEFAULT '[]',
     progress real NOT NULL DEFAULT 0,
@@ -129,7 +130,8 @@ CREATE INDEX idx_imports_created_at ON imports (created_at DESC);
 CREATE UNIQUE INDEX imports_idempotency_key ON imports (idempotency_key, source_system, api_key)
     NULLS NOT DISTINCT WHERE idempotency_key IS NOT NULL;
 
--- The upload itself, so that any worker on any machine can take it; removed when the import ends.
+-- The upload itself, so that any worker on any machine can take it; kept after the end of the import
+-- where `keeps_upload` says that it may be.
 CREATE TABLE import_chunks (
     import_id bigint NOT NULL REFERENCES imports ON DELETE CASCADE,
     number integer NOT NULL,
