@@ -62,6 +62,16 @@ def test_a_dry_run_says_every_field_and_changes_nothing(config: Settings) -> Non
     assert rows(config, "SELECT * FROM users ORDER BY 1") == before
 
 
+def test_a_dry_run_of_a_file_without_status(config: Settings) -> None:
+    send(config, package(board()))
+    org = {"sourcedId": "school", "name": "あおば小学校", "type": "school"}
+    document = send(config, csv_file("orgs", [org], list(org)), "orgs", dry_run=True)
+    assert document["state"] == "completed", document
+    assert [c["changes"] for c in changes(config, document)] == [
+        {"name": {"old": "みどり小学校", "new": "あおば小学校"}}
+    ]
+
+
 def test_a_bulk_that_deletes_too_much_waits_and_changes_nothing(config: Settings) -> None:
     send(config, package(many(100)))
     document = send(config, package(many(79)))

@@ -28,7 +28,7 @@ def value(column: StagedColumn) -> str:
 
 def status(file: StagedFile) -> str:
     """SQL for the status a row asks for: blank means active."""
-    return "coalesce(s.status, 'active')" if file.has("status") else "'active'"
+    return "coalesce(s.status, 'active')" if file.has("status") else "'active'::text"
 
 
 def date_of_new(file: StagedFile) -> str:
