@@ -24,7 +24,7 @@ test: .venv/installed-dev ## Run all tests; ARGS='-k import' for some
 test-postgres: .venv/installed-dev ## Run the integration tests on the PostgreSQL in POSTGRES=DIR
 	$(PYTHON_IN_VENV) -m pytest tests/integration --postgres "$(POSTGRES)" $(ARGS)
 
-faults: .venv/installed-dev ## Kill the worker 50 and PostgreSQL 20 times amid imports; FAULTS_SEED=N
+faults: .venv/installed-dev ## Kills amid imports (FAULTS_SEED=N), and 2,000 damaged packages
 	$(PYTHON_IN_VENV) -m pytest tests/faults -m faults -s $(ARGS)
 
 test-image: .venv/installed-dev ## Build the container image with buildah and try it (root, minutes)

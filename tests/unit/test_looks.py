@@ -25,10 +25,14 @@ def test_encodings(codec: str, name: str) -> None:
         NAMES.encode(),
         NAMES.encode() + b"\xe4\xbd,x\n",
         b"a,b\n",
+        # In CP932 this would be a rare kanji.
+        b"a,b\n" * 50 + "あ".encode()[:2] + b",x\n",
         b"a\xff,b\n",
         b"\x80\n\xa0\n",
         b"",
         b"x" * (1 << 22),
+        # To be looked through once, not once for each of its letters.
+        b"x" * (1 << 19) + b"\n\xff\n",
     ],
 )
 def test_what_is_not_clear(data: bytes) -> None:

@@ -36,7 +36,7 @@ async def export_package(request: Request) -> Response:
     def chunks(connection: Connection, tell: export.Tell) -> Generator[bytes]:
         return export.export_package(connection, chosen, tell)
 
-    return await _streamed(request, chunks, None, "application/zip")
+    return await streamed(hub(request).settings, chunks, None, "application/zip")
 
 
 @router.get(
@@ -58,7 +58,7 @@ async def export_file(request: Request, entity: parts.FileName) -> Response:
     def chunks(connection: Connection, tell: export.Tell) -> Generator[bytes]:
         return export.export_file(connection, ENTITIES[entity], chosen, tell)
 
-    return await _streamed(request, chunks, f"{entity}.csv", "text/csv; charset=utf-8")
+    return await streamed(hub(request).settings, chunks, f"{entity}.csv", "text/csv; charset=utf-8")
 
 
 def _choice(request: Request) -> Choice:
@@ -79,19 +79,24 @@ def _refusing() -> Generator[None]:
 _Chunks = Callable[[Connection, export.Tell], Generator[bytes]]
 
 
-async def _streamed(request: Request, made: _Chunks, name: str | None, media_type: str) -> Response:
-    """The answer that streams what `made` gives; what fails at once fails before it has begun.
+async def streamed(config: Settings, made: _Chunks, name: str | None, media_type: str) -> Response:
+    """The answer that streams what `made` gives, in a database session of its own; what fails at
+    once fails before it has begun.
 
     Without a `name`, the export names itself.
     """
     begun: list[export.Begun] = []
-    chunks = _in_session(hub(request).settings, lambda c: made(c, begun.append))
+
+    def in_a_session() -> Generator[bytes]:
+        with in_session(config) as connection:
+            yield from made(connection, begun.append)
+
+    chunks = in_a_session()
     with _refusing():
         first = await run_sync(next, chunks, b"")
-    (known,) = begun
-    headers = {"Content-Disposition": f'attachment; filename="{name or known.name}"'}
-    if known.next_since:
-        headers["X-Next-Since"] = known.next_since
+    headers = {"Content-Disposition": f'attachment; filename="{name or begun[0].name}"'}
+    if begun and begun[0].next_since:
+        headers["X-Next-Since"] = begun[0].next_since
     return StreamingResponse(_in_threads(first, chunks), 200, headers, media_type)
 
 
@@ -114,7 +119,8 @@ there may be so many of them in one process."""
 
 
 @contextmanager
-def _session(config: Settings) -> Generator[Connection]:
+def in_session(config: Settings) -> Generator[Connection]:
+    """A session of its own with the database that is read from."""
     if not _free.acquire(blocking=False):
         raise ApiError(
             503,
@@ -127,10 +133,3 @@ def _session(config: Settings) -> Generator[Connection]:
             yield connection
     finally:
         _free.release()
-
-
-def _in_session(
-    config: Settings, made: Callable[[Connection], Generator[bytes]]
-) -> Generator[bytes]:
-    with _session(config) as connection:
-        yield from made(connection)

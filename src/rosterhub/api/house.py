@@ -22,6 +22,7 @@ from rosterhub.api import (
     openapi,
     openapi_answers,
     openapi_transfers,
+    roster_health,
 )
 
 TITLE = "RosterHub: imports, exports, health"
@@ -33,6 +34,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     imports.router,
     decisions.router,
     exports.router,
+    roster_health.router,
 )
 _PUBLIC: tuple[APIRouter, ...] = (health.router, oauth.router)
 _SCOPES = (scopes.IMPORT, scopes.EXPORT)

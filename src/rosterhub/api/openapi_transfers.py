@@ -12,6 +12,7 @@ from rosterhub.model.entities import ENTITIES
 from rosterhub.model.profiles import DEFAULT_PROFILE, PROFILES
 from rosterhub.transfer import options
 from rosterhub.transfer.difference import ACTIONS
+from rosterhub.transfer.health import FINDINGS
 from rosterhub.transfer.reader import ENCODINGS
 from rosterhub.transfer.records import State
 
@@ -230,3 +231,20 @@ ERRORS_CSV = _answer("text/csv", {"type": "string"}, "import")
 UPLOAD = _answer("application/octet-stream", {"type": "string", "format": "binary"}, "import")
 EXPORT_PACKAGE = _download("application/zip")
 EXPORT_FILE = _download("text/csv")
+_RECORD: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "sourcedId": _TEXT,
+        "orgSourcedId": _MAYBE,
+        "name": _MAYBE,
+        "others": {"type": "array", "items": _TEXT},
+    },
+    "required": ["sourcedId", "orgSourcedId", "name"],
+    "additionalProperties": False,
+}
+_FOUND = _closed(count=_COUNT, records={"type": "array", "items": _RECORD})
+_REPORT = _closed(health=_closed(**dict.fromkeys(FINDINGS, _FOUND)), shown=_COUNT)
+HEALTH = _answer("application/json", _REPORT, "export")
+HEALTH_CSV = _answer("text/csv", {"type": "string"}, "export")
+HEALTH_OF_IMPORT = _answer("application/json", _REPORT, "import")
+HEALTH_OF_IMPORT_CSV = _answer("text/csv", {"type": "string"}, "import")

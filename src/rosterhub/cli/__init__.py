@@ -22,6 +22,7 @@ from rosterhub.cli import (
     keys,
     openapi,
     report,
+    roster,
     serve,
     up,
 )
@@ -42,6 +43,7 @@ app.command("import")(imports.import_)
 app.command("export")(export.export)
 app.command("check")(check.check)
 app.add_typer(imports.app, name="imports")
+app.add_typer(roster.app, name="roster")
 app.add_typer(keys.app, name="keys")
 app.add_typer(clients.app, name="clients")
 app.add_typer(audit.app, name="audit")

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from rosterhub.cli import roster
 from rosterhub.cli.following import follow
 from rosterhub.cli.language import language
 from rosterhub.jobs.decide import CannotDecideError, Decision, decide
@@ -162,6 +163,21 @@ def diff(
                     typer.echo(json.dumps(difference.documents([row])[0], ensure_ascii=False))
                 else:
                     typer.echo(difference.text(row), nl=False)
+
+
+@app.command("health")
+def health_of_import(
+    import_id: Annotated[int, typer.Argument(metavar="ID")],
+    as_json: Annotated[bool, roster.AS_JSON] = False,
+    as_csv: Annotated[bool, roster.AS_CSV] = False,
+) -> None:
+    """What would look wrong with the roster after a dry run's import."""
+    with connect(settings().write_url) as connection:
+        document = _document(connection, import_id)
+        if not document["dryRun"] or document["state"] != "completed":
+            _errors.print(f"Import {import_id} is no dry run that is completed.")
+            raise typer.Exit(1)
+        roster.tell(connection, import_id, as_json=as_json, as_csv=as_csv)
 
 
 @app.command()

@@ -22,7 +22,7 @@ from rosterhub.transfer.export_rows import before, live
 from rosterhub.transfer.export_rows import rows as rows_of
 
 _CHUNK = 1 << 18
-_BOM = "\ufeff".encode()
+BOM = "\ufeff".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +177,14 @@ def _file(
     end = b"\r\n" if choice.quoted else b"\n"
     header = io.StringIO()
     csv.writer(header, lineterminator="").writerow(names)
-    bom = _BOM if choice.bom or choice.excel else b""
+    bom = BOM if choice.bom or choice.excel else b""
     quote = ", FORCE_QUOTE *" if choice.quoted else ""
     statement = compiled(f"COPY ({query}) TO STDOUT (FORMAT csv{quote})")
-    return bom + header.getvalue().encode() + end, _chunks(connection, statement, end)
+    return bom + header.getvalue().encode() + end, copied(connection, statement, end)
 
 
-def _chunks(connection: Connection, statement: bytes, end: bytes) -> Generator[bytes]:
+def copied(connection: Connection, statement: bytes, end: bytes) -> Generator[bytes]:
+    """What a COPY of CSV gives, in chunks of about 256 KiB, each row with this end."""
     buffer = bytearray()
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in copy:

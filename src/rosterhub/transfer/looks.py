@@ -22,11 +22,13 @@ ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 """What a zip begins with."""
 
 _SAMPLE_LINES = 500
-_HIGH_LINE = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n?")
 _JAPANESE_LETTER = re.compile("[\u3041-\u30ff\u4e00-\u9fff\uff66-\uff9f]")
 _NO_LETTER = re.compile("[\x80\xa0\uf8f0-\uf8f3]")
 """What Python's CP932 makes of bytes that stand for nothing."""
 _HALF_WIDTH_KANA = re.compile("[\uff61-\uff9f]")
+_BROKEN = re.compile("[\udc80-\udcff]+")
+_CUT = re.compile(rb"[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2}")
+"""The beginning of a character of which the end is missing."""
 _BLOCK = 1 << 20
 
 
@@ -73,8 +75,10 @@ def _high_lines(start: bytes, stream: IO[bytes]) -> Iterator[bytes]:
         data = stream.read(_BLOCK)
         block = rest + data
         cut = block.rfind(b"\n") + 1 if data else len(block)
-        for match in _HIGH_LINE.finditer(block, 0, cut):
-            yield match[0]
+        for line in block[:cut].splitlines(keepends=True):
+            if line.isascii():
+                continue
+            yield line
             found += 1
             if found == _SAMPLE_LINES:
                 return
@@ -84,7 +88,9 @@ def _high_lines(start: bytes, stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def _is_utf8(line: bytes) -> bool:
-    return _decoded([line], "utf-8") is not None
+    """Whether it is UTF-8, here and there with a character that was cut."""
+    broken = _BROKEN.findall(line.decode("utf-8", "surrogateescape"))
+    return all(_CUT.fullmatch(b.encode("utf-8", "surrogateescape")) for b in broken)
 
 
 def _decoded(lines: list[bytes], codec: str) -> str | None:

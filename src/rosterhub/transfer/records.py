@@ -243,7 +243,7 @@ def fail(connection: Connection, import_id: int, issue: Issue, **columns: Any) -
 
 def reason(issue: Issue | None) -> dict[str, Any] | None:
     """Why an import ended as it did, as its row keeps it."""
-    return {"code": issue.code, "details": dict(issue.details)} if issue else None
+    return {"code": issue.code, "details": _details(issue)} if issue else None
 
 
 def add_issues(connection: Connection, import_id: int, issues: list[Issue]) -> None:
@@ -251,7 +251,7 @@ def add_issues(connection: Connection, import_id: int, issues: list[Issue]) -> N
     if not issues:
         return
     lines = (
-        (import_id, i.severity, i.file, i.line, i.column, i.code, json.dumps(dict(i.details)))
+        (import_id, i.severity, i.file, i.line, i.column, i.code, json.dumps(_details(i)))
         for i in issues
     )
     with (
@@ -264,12 +264,23 @@ def add_issues(connection: Connection, import_id: int, issues: list[Issue]) -> N
         copy.write("".join("\t".join(map(_copy_cell, line)) + "\n" for line in lines))
 
 
+def _details(issue: Issue) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in issue.details.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A text without what PostgreSQL keeps in none: what a broken file is called or quoted with."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
 _COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def _copy_cell(value: object) -> str:
     """A cell in COPY's text format."""
-    return "\\N" if value is None else str(value).translate(_COPY_ESCAPES)
+    return "\\N" if value is None else _plain(str(value)).translate(_COPY_ESCAPES)
 
 
 def count_issues(connection: Connection, import_id: int) -> tuple[int, int, int]:

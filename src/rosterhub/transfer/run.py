@@ -18,8 +18,9 @@ from rosterhub.model.entities import ENTITIES
 from rosterhub.settings import Settings
 from rosterhub.store import history
 from rosterhub.store.connect import Connection, compiled, connect
-from rosterhub.transfer import difference, guard, placeholders, records
+from rosterhub.transfer import difference, guard, health, placeholders, records
 from rosterhub.transfer.apply import analyze, apply
+from rosterhub.transfer.as_it_would_be import as_it_would_be
 from rosterhub.transfer.check import check
 from rosterhub.transfer.claims import claim
 from rosterhub.transfer.compare import Plan, Records, compare
@@ -216,6 +217,8 @@ class _Run:
             warn_of_stragglers(self.connection, self.job.id, plans)
         if self.job.request.dry_run:
             difference.write(self.connection, self.job.id, plans)
+            with as_it_would_be(self.connection, plans):
+                health.write(self.connection, self.job.id)
             self._complete(plans)
         elif self._has_to_wait(plans):
             return

@@ -167,6 +167,17 @@ CREATE TABLE import_changes (
 );
 CREATE INDEX idx_import_changes_import_id ON import_changes (import_id, id);
 
+-- What would look wrong with the roster as a whole after an import: dry runs.
+CREATE TABLE import_health (
+    import_id bigint NOT NULL REFERENCES imports ON DELETE CASCADE,
+    finding text NOT NULL,
+    sourced_id text NOT NULL,
+    org_sourced_id text,
+    name text,
+    others text
+);
+CREATE INDEX idx_import_health_import_id ON import_health (import_id, finding);
+
 -- A token a table: the same token means the same rows. Every transaction that changes rows of an
 -- entity sets a new one, so that counts and answers can be kept and never be wrong.
 CREATE TABLE data_versions (
