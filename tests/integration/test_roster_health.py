@@ -121,6 +121,17 @@ def test_a_dry_run_says_it_of_the_roster_that_would_be(config: Settings) -> None
     assert live(config) == EXPECTED
 
 
+def test_a_dry_run_with_placeholders(config: Settings) -> None:
+    """Of one entity, some records are sent and others are made."""
+    data = ill()
+    data["classes"][1]["courseSourcedId"] = "made-course"
+    found = would_be(config, package(data), placeholders=True)
+    assert found == EXPECTED
+    data["courses"] = []
+    found = would_be(config, package(data), placeholders=True)
+    assert found == EXPECTED | {"coursesWithoutClasses": []}
+
+
 def _named(sourced_id: str) -> dict[str, str]:
     row = person(sourced_id, "陽菜", "佐藤")
     return {name: row[name] for name in ("enabledUser", "username", "givenName", "familyName")}

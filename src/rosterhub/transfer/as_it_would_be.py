@@ -17,18 +17,22 @@ def as_it_would_be(connection: Connection, plans: Iterable[Plan]) -> Generator[N
     hold; of their columns, those that have a meaning in the standard.
     """
     with connection.transaction():
-        made = [plan for plan in plans if plan.changes]
-        for plan in made:
-            table = plan.file.entity.table
-            connection.execute(compiled(f"CREATE TEMP VIEW {table} AS {_view(plan)}"))
+        views: dict[str, str] = {}
+        for plan in plans:
+            if plan.changes:
+                table = plan.file.entity.table
+                # One file of an entity after the other.
+                views[table] = f"({_after(plan, views.get(table, f'public.{table}'))})"
+        for table, view in views.items():
+            connection.execute(compiled(f"CREATE TEMP VIEW {table} AS SELECT * FROM {view} v"))
         yield
-        for plan in made:
-            connection.execute(compiled(f"DROP VIEW pg_temp.{plan.file.entity.table}"))
+        for table in views:
+            connection.execute(compiled(f"DROP VIEW pg_temp.{table}"))
 
 
-def _view(plan: Plan) -> str:
+def _after(plan: Plan, held: str) -> str:
+    """The rows that are `held`, a FROM item, once `plan` is carried out."""
     entity, file = plan.file.entity, plan.file
-    held = f"public.{entity.table}"
     planned = f"{file.table} s JOIN {plan.table} p USING (line)"
     given = dict(convert.fields(file))
     values = {"sourced_id": "s.sourced_id", "status": given["status"]}
