@@ -8,7 +8,7 @@ PYTHON_IN_VENV := .venv/bin/python
 PIP := $(PYTHON_IN_VENV) -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-postgres test-image faults check bench lint fmt docs clean
+.PHONY: help install demo test test-postgres test-image faults check audit sbom bench lint fmt docs clean
 
 help: ## List what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,12 @@ test-image: .venv/installed-dev ## Build the container image with buildah and tr
 
 check: lint ## Everything CI looks at besides the tests
 	$(PYTHON_IN_VENV) -m pyright
+
+audit: .venv/installed-dev sbom ## Look for known holes in what is installed (asks pypi.org), and make sbom
+	.venv/bin/pip-audit --strict --requirement requirements.lock --require-hashes --disable-pip
+
+sbom: .venv/installed-dev ## Write what a hub is made of: rosterhub.cdx.json (CycloneDX)
+	$(PYTHON_IN_VENV) -m scripts.make_sbom rosterhub.cdx.json
 
 bench: .venv/installed-dev ## Measure: BENCH=import SIZE=100000
 	$(PYTHON_IN_VENV) -m benchmarks.$(BENCH) $(SIZE)
