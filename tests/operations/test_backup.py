@@ -19,8 +19,10 @@ import pytest
 from rosterhub.access import clients
 from rosterhub.jobs.submit import submit
 from rosterhub.settings import Settings
+from rosterhub.store import migrate
 from rosterhub.store.connect import compiled, connect
 from rosterhub.transfer import records
+from tests.deploy.clusters import binaries, initialised
 from tests.hubs import ROSTERHUB, plain_environment
 from tests.operations.servers import PROGRAMS, Installation, installation, succeeded
 from tests.rosters import board, csv_file, package, person, rows, send
@@ -274,6 +276,29 @@ def test_an_api_that_holds_the_tables_is_named(kept: Kept) -> None:
     assert "Stop the API and the workers" in refused.stderr
 
 
+@pytest.mark.parametrize("version", [v for v in binaries() if v != "18"])
+def test_an_older_server_takes_back_what_a_newer_pg_dump_made(
+    version: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("pg")
+    cluster = initialised(binaries()[version], folder)
+    # Only what concerns the backup: the tuning files are tested elsewhere.
+    command = [*cluster.command("8gb"), "-c", "shared_buffers=64MB", "-c", "fsync=off"]
+    with cluster.running(*command):
+        url = f"postgresql://rosterhub:secret@127.0.0.1:{cluster.port}/postgres"
+        migrate.upgrade(url)
+        config = Settings(database_url=url)
+        hub = fill(config, tmp_path_factory.mktemp("home"))
+        made = succeeded(hub.rosterhub("db", "backup")).strip()
+        before = dump(url)
+        damage(config)
+        succeeded(hub.rosterhub("db", "restore", made))
+        assert dump(url) == before
+        damage(config)
+        succeeded(hub.shell(RESTORE.format(made, url)))
+        assert dump(url) == before
+
+
 @pytest.fixture(scope="module")
 def empty(fresh: Fresh) -> Iterator[Settings]:
     with fresh() as config:
@@ -358,6 +383,9 @@ def test_the_command_does_the_same(empty_hub: Installation) -> None:
     said = json.loads(succeeded(empty_hub.rosterhub("db", "backup", "--json")))
     [made] = empty_hub.backups
     assert said == {"file": str(made), "bytes": made.stat().st_size}
+    nowhere = empty_hub.rosterhub("db", "backup", "--folder", f"{made}/in-a-file")
+    assert nowhere.returncode == 1
+    assert "Name another with --folder" in nowhere.stderr
     failed = empty_hub.rosterhub("db", "backup", DATABASE_URL="postgresql://u:hush@127.0.0.1:1/n")
     assert failed.returncode == 1
     assert failed.stderr.startswith("rosterhub: Backup failed: ")

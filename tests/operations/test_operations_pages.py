@@ -174,7 +174,8 @@ def lay_out(home: Path, config: Settings) -> None:
     programs.mkdir()
     for name in RUN:
         found = shutil.which(name)
-        assert found, f"this machine has no {name}"
+        if not found:
+            pytest.skip(f"the pages' commands were not run: needs {name}")
         (programs / name).symlink_to(found)
     (programs / "tr").symlink_to(shutil.which("tr") or "")
     for name in NOT_RUN:
@@ -252,7 +253,9 @@ def test_both_languages_have_the_same_commands(page: str) -> None:
 
 
 def test_lines_for_cron_are_lines_of_cron_and_their_scripts_are_there() -> None:
-    crontabs = [block for page in (*PAGES, "logs") for block in blocks(f"{page}.md", "cron")]
+    crontabs = [
+        block for page in (*PAGES, "logs", "deployment") for block in blocks(f"{page}.md", "cron")
+    ]
     lines = "".join(crontabs).splitlines()
     assert len(lines) >= 4
     for line in lines:

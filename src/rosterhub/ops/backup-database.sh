@@ -79,6 +79,11 @@ dump() {
     pg_dump "${options[@]}" "$url"
 }
 
+# What newer pg_dumps say to servers that do not know it yet; in the head only, for rows come later.
+portable() {
+    sed '1,40{/^SET transaction_timeout = 0;$/d}'
+}
+
 in_env() {
     sed -n "s/^$1=//p" "$home/.env" 2>/dev/null | tail -n 1
 }
@@ -107,7 +112,7 @@ rm -f "$folder"/.db-backup-*.part
 trap 'rm -f "$part" "$part.errors"' EXIT
 umask 077
 
-{ before && dump && after; } 2>"$part.errors" | gzip >"$part" || {
+{ before && dump | portable && after; } 2>"$part.errors" | gzip >"$part" || {
     cat "$part.errors" >&2
     fail "$(tail -n 1 "$part.errors")"
 }

@@ -36,6 +36,13 @@ def back_up(url: str, folder: Path) -> Backup:
             "There is no pg_dump here. On a server with containers run "
             "scripts/backup-database.sh there; elsewhere install PostgreSQL's client programs."
         )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BackupError(
+            f"{folder} cannot be made ({error.strerror}). Name another with --folder, or set "
+            "ROSTERHUB_HOME to where the hub is installed."
+        ) from error
     with resources.as_file(resources.files("rosterhub.ops") / "backup-database.sh") as script:
         environment = os.environ | {
             "DATABASE_WRITE_URL": url,
