@@ -6,8 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError
+from croniter import croniter
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rosterhub.model.profiles import DEFAULT_PROFILE, PROFILES
 
 CONNECTION_FILE = "connection.json"
 """In ROSTERHUB_DATA: how to reach the embedded servers, for whoever may read the folder."""
@@ -70,6 +73,16 @@ class Settings(BaseSettings):
     audit_retention_days: Annotated[int, Field(ge=1, le=36_500)] = Field(
         90, description="How long entries of the audit log are kept, in days."
     )
+    export_schedule: str = Field(
+        "", description="When the roster is exported by itself: cron's five fields, local time."
+    )
+    export_folder: Path | None = Field(
+        None, validate_default=True, description="Where those exports go."
+    )
+    export_keep: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        14, description="How many of those exports are kept."
+    )
+    export_profile: str = Field(DEFAULT_PROFILE, description="The CSV profile of those exports.")
     web_concurrency: Annotated[int, Field(ge=1, le=256)] = Field(
         1, description="API processes on this machine."
     )
@@ -99,6 +112,27 @@ class Settings(BaseSettings):
         default_factory=_data_home,
         description="Data of the embedded servers; ~/.local/share/rosterhub when empty.",
     )
+
+    @field_validator("export_schedule")
+    @classmethod
+    def _is_a_schedule(cls, value: str) -> str:
+        if value and (len(value.split()) != 5 or not croniter.is_valid(value)):
+            raise ValueError("five fields of cron, such as 0 3 * * *")
+        return value
+
+    @field_validator("export_folder")
+    @classmethod
+    def _is_there_for_a_schedule(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if info.data.get("export_schedule") and value is None:
+            raise ValueError("EXPORT_SCHEDULE is set, so it has to say where exports go")
+        return value
+
+    @field_validator("export_profile")
+    @classmethod
+    def _is_a_profile(cls, value: str) -> str:
+        if value not in PROFILES:
+            raise ValueError(f"one of {', '.join(PROFILES)}")
+        return value
 
     @property
     def read_url(self) -> str:

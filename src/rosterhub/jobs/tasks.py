@@ -51,7 +51,7 @@ def register(app: App, config: Settings) -> None:
         await in_daemon_thread(lambda: run_import(import_id, config))
 
 
-async def in_daemon_thread(work: Callable[[], None]) -> None:
+async def in_daemon_thread(work: Callable[[], object]) -> None:
     """Run `work` in a thread that a stopping worker does not wait for."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()

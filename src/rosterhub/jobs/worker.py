@@ -12,6 +12,7 @@ from procrastinate.exceptions import ConnectorException
 
 from rosterhub.jobs.app import opened
 from rosterhub.jobs.cleaning import clean
+from rosterhub.jobs.scheduled_exports import keep_exporting
 from rosterhub.jobs.tasks import in_daemon_thread, pick_up_abandoned
 from rosterhub.settings import Settings, settings
 from rosterhub.store.connect import connect
@@ -76,6 +77,7 @@ async def _work(config: Settings) -> None:
         tasks = {
             asyncio.create_task(_care(app, config)),
             asyncio.create_task(_keep_clean(config)),
+            asyncio.create_task(keep_exporting(config)),
             asyncio.create_task(
                 app.run_worker_async(
                     queues=["imports"],

@@ -1,8 +1,8 @@
 """What is kept of imports that have ended, and for how long; the room it took is free again.
 
 The import itself, with its counts and timings, stays. Rows are deleted in batches, so that nothing
-is locked for long, and vacuumed at the end: import_chunks, import_issues and import_changes then
-give back what is free at their ends, and use the rest again.
+is locked for long, and vacuumed at the end: the tables then give back what is free at their ends,
+and use the rest again.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,12 @@ from psycopg.rows import TupleRow
 from rosterhub.store.connect import Connection, compiled
 from rosterhub.transfer import claims, records
 
-_BATCHES = {"import_chunks": 64, "import_issues": 10_000, "import_changes": 10_000}
+_BATCHES = {
+    "import_chunks": 64,
+    "import_issues": 10_000,
+    "import_changes": 10_000,
+    "import_health": 10_000,
+}
 """Tables that are pruned, and rows deleted at once; a chunk is a megabyte."""
 
 KEPT = (
@@ -34,7 +39,7 @@ _ABANDONED = (
 
 
 def prune(connection: Connection, days: int) -> int:
-    """Delete uploads, issues and differences of imports that ended `days` days ago or earlier, and
+    """Delete uploads, issues, differences and health of imports that ended `days` days ago or earlier, and
     staging tables that nobody dropped; how many rows those were.
     """
     for (import_id,) in connection.execute(compiled(_ABANDONED)).fetchall():

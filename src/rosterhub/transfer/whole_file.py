@@ -8,8 +8,9 @@ PARTIAL = ".part"
 """How the name ends, after a dot before it, while the file is written."""
 
 
-def write_whole(path: Path, chunks: Iterable[bytes]) -> int:
+def write_whole(path: Path, chunks: Iterable[bytes], modified: float | None = None) -> int:
     """Write a file that is there whole or not at all, also after a power cut; its size in bytes.
+    With `modified`, that is said to be the time of its last change.
 
     It holds personal data: only its owner may read it.
     """
@@ -20,6 +21,8 @@ def write_whole(path: Path, chunks: Iterable[bytes]) -> int:
             size = sum(map(out.write, chunks))
             out.flush()
             os.fsync(out.fileno())
+        if modified is not None:
+            os.utime(partial, (modified, modified))
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
