@@ -9,9 +9,20 @@ from typing import Any
 from rosterhub.ops.sample import write_package
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
-from rosterhub.transfer import health
+from rosterhub.transfer import health, retention
 from tests.integration.test_cli_transfer import rosterhub
-from tests.rosters import Board, board, contents, csv_file, enrollment, package, person, role, send
+from tests.rosters import (
+    Board,
+    board,
+    contents,
+    csv_file,
+    enrollment,
+    package,
+    person,
+    role,
+    rows,
+    send,
+)
 from tests.serving import add_key, serving
 
 LIVE = "/api/v1.2/roster/health"
@@ -135,6 +146,17 @@ def test_a_dry_run_with_placeholders(config: Settings) -> None:
 def _named(sourced_id: str) -> dict[str, str]:
     row = person(sourced_id, "陽菜", "佐藤")
     return {name: row[name] for name in ("enabledUser", "username", "givenName", "familyName")}
+
+
+def test_what_a_dry_run_found_goes_with_its_age(config: Settings) -> None:
+    send(config, package(ill()), dry_run=True)
+    kept = "SELECT count(*) FROM import_health"
+    assert rows(config, kept) == [(sum(map(len, EXPECTED.values())),)]
+    with connect(config.write_url) as connection:
+        retention.prune(connection, 30)
+        assert rows(config, kept) != [(0,)]
+        retention.prune(connection, 0)
+    assert rows(config, kept) == [(0,)]
 
 
 def test_a_dry_run_that_is_applied_then_has_said_the_truth(config: Settings) -> None:

@@ -39,8 +39,8 @@ _ABANDONED = (
 
 
 def prune(connection: Connection, days: int) -> int:
-    """Delete uploads, issues, differences and health of imports that ended `days` days ago or earlier, and
-    staging tables that nobody dropped; how many rows those were.
+    """Delete uploads, issues, differences and health of imports that ended `days` days ago or
+    earlier, and staging tables that nobody dropped; how many rows those were.
     """
     for (import_id,) in connection.execute(compiled(_ABANDONED)).fetchall():
         records.drop_staging(connection, import_id)
