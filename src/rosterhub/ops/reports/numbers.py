@@ -26,7 +26,8 @@ SELECT n.nspname AS schemaname, c.relname AS tablename, pg_size_pretty(s.bytes) 
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
  CROSS JOIN LATERAL (
-       SELECT sum(pg_total_relation_size(relid))::bigint AS bytes FROM pg_partition_tree(c.oid)
+       SELECT coalesce(sum(pg_total_relation_size(relid)), pg_total_relation_size(c.oid))::bigint
+              AS bytes FROM pg_partition_tree(c.oid)
        ) s
  WHERE n.nspname IN ('public', 'history') AND c.relkind IN ('r', 'p') AND NOT c.relispartition
  ORDER BY s.bytes DESC, 1, 2
