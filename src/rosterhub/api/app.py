@@ -27,6 +27,7 @@ from rosterhub.api.direct import Direct
 from rosterhub.api.hub import Hub
 from rosterhub.api.middleware import Frame
 from rosterhub.api.routing import PlainRoutes
+from rosterhub.api.watch import Watch
 from rosterhub.settings import Settings, settings
 from rosterhub.store.connect import Pool, pools, small_pool
 from rosterhub.store.totals import Totals
@@ -99,6 +100,7 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
         redis=redis,
         checks=Checks(config, redis),
         totals=Totals(own.read),
+        watch=Watch(own.write),
     )
     await own.open()
     await house.open(wait=False)

@@ -15,6 +15,7 @@ import rosterhub
 from rosterhub.access import scopes
 from rosterhub.api import (
     decisions,
+    events,
     exports,
     health,
     imports,
@@ -32,6 +33,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     oauth.router,
     imports.router,
+    events.router,
     decisions.router,
     exports.router,
     roster_health.router,

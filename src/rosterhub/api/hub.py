@@ -13,6 +13,7 @@ from rosterhub.access.scopes import full
 from rosterhub.access.tokens import Tokens
 from rosterhub.api.checks import Checks
 from rosterhub.api.errors import ApiError
+from rosterhub.api.watch import Watch
 from rosterhub.settings import Settings
 from rosterhub.store.connect import Pools
 from rosterhub.store.totals import Totals
@@ -40,6 +41,7 @@ class Hub:
     redis: Redis | None
     checks: Checks
     totals: Totals
+    watch: Watch
 
 
 def hub(request: Request) -> Hub:

@@ -76,14 +76,21 @@ async def show_job(request: Request, job_id: parts.JobId) -> Response:
     await authenticate(request, "import")
     async with hub(request).pools.write.connection() as connection:
         row = await row_of(connection, job_id)
-        issues: dict[str, list[tuple[Any, ...]]] = {}
-        for severity in ("error", "warning"):
-            cursor = await connection.execute(
-                compiled(f"{records.ISSUES} LIMIT {records.SHOWN}"), [row[0], severity]
-            )
-            issues[severity] = await cursor.fetchall()
-    document = records.document(row, issues["error"], issues["warning"], language_of(request))
+        document = await whole_document(connection, row, language_of(request))
     return JSONResponse({"job": document})
+
+
+async def whole_document(
+    connection: Any, row: tuple[Any, ...], language: Language
+) -> dict[str, Any]:
+    """The job document of a row of `records.ROW`, with its first errors and warnings."""
+    issues: dict[str, list[tuple[Any, ...]]] = {}
+    for severity in ("error", "warning"):
+        cursor = await connection.execute(
+            compiled(f"{records.ISSUES} LIMIT {records.SHOWN}"), [row[0], severity]
+        )
+        issues[severity] = await cursor.fetchall()
+    return records.document(row, issues["error"], issues["warning"], language)
 
 
 @router.get(

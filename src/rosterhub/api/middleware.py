@@ -68,7 +68,7 @@ class Frame:
                 raise
             await errors.unexpected(scope)(scope, receive, send_with_id)
         finally:
-            seconds = time.perf_counter() - begun
+            seconds = scope.get("answered", time.perf_counter()) - begun
             entry.response_time_ms = seconds * 1000
             entry.endpoint = _endpoint(scope)
             entry.response_status = entry.response_status or _GONE

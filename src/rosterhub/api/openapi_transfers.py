@@ -99,6 +99,7 @@ SCHEMAS: dict[str, Any] = {
         placeholders={"type": "boolean"},
         files={"type": "array", "items": {"type": "object"}},
         progress={"type": "number", "minimum": 0, "maximum": 100},
+        rowsPerSecond=_COUNT,
         counts=_closed(
             **dict.fromkeys(
                 ("total", "created", "updated", "unchanged", "deleted", "failed"), _COUNT
@@ -228,6 +229,8 @@ DIFFERENCE_CSV = _answer("text/csv", {"type": "string"}, "import")
 DIFFERENCE_TEXT = _answer("text/plain", {"type": "string"}, "import")
 SHOW_JOB = _answer("application/json", _closed(job=_named("Job")), "import")
 ERRORS_CSV = _answer("text/csv", {"type": "string"}, "import")
+EVENTS: dict[str, Any] = _answer("text/event-stream", {"type": "string"}, "import")
+EVENTS["responses"]["204"] = {"description": "The end was seen before (Last-Event-ID: end)."}
 UPLOAD = _answer("application/octet-stream", {"type": "string", "format": "binary"}, "import")
 EXPORT_PACKAGE = _download("application/zip")
 EXPORT_FILE = _download("text/csv")

@@ -1,4 +1,5 @@
-"""The server's HTTP protocol, but for one thing: what is written at once goes out at once.
+"""The server's HTTP protocol, but for two things: what is written at once goes out at once, and who
+follows events is let go when the server ends.
 
 uvicorn sends an answer's head and its body one after the other. A server killed in between leaves
 a proxy with half an answer, too late to ask another server; and one packet costs less than two.
@@ -19,6 +20,12 @@ class WholeAnswers(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Put ourselves before the connection."""
         super().connection_made(cast(asyncio.Transport, Together(transport)))
+
+    def shutdown(self) -> None:
+        """Begin to end; an answer that has no end of its own is asked to come to one."""
+        super().shutdown()
+        if self.cycle and (let_go := self.cycle.scope.get("let_go")):
+            let_go()
 
 
 class Together:

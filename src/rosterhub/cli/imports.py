@@ -290,7 +290,8 @@ def _document(connection: Connection, import_id: int) -> dict[str, Any]:
 def _summary(document: dict[str, Any]) -> None:
     counts = ", ".join(f"{name} {count:,}" for name, count in document["counts"].items())
     seconds = sum(document["timings"].values())
-    typer.echo(f"import {document['jobId']}: {document['state']} ({counts}; {seconds:.1f} s)")
+    speed = f"{seconds:.1f} s, {document['rowsPerSecond']:,} rows/s"
+    typer.echo(f"import {document['jobId']}: {document['state']} ({counts}; {speed})")
     for kind in ("warnings", "errors"):
         for issue in document[kind][:_SHOWN]:
             place = ":".join(str(p) for p in (issue["file"], issue["line"], issue["column"]) if p)

@@ -186,6 +186,7 @@ def begin(connection: Connection, import_id: int) -> None:
         begun = connection.execute(
             compiled(
                 "UPDATE imports SET state = 'staging', attempts = attempts + 1, progress = 0,"
+                " rows_per_second = 0,"
                 " total = 0, failed = 0, warnings = 0, timings = '{}', files = '[]',"
                 " keeps_upload = false,"
                 f" started_at = coalesce(started_at, now()) WHERE id = %s AND {_UNENDED}"
@@ -330,7 +331,7 @@ def drop_staging(connection: Connection, import_id: int) -> None:
 ROW = (
     "SELECT id, state, source_system, files, progress, total, created, updated, unchanged, deleted,"
     " failed, warnings, timings, reason, file_name, entity, mode, dry_run, created_at, started_at,"
-    " finished_at, undo, level, on_error, placeholders FROM imports"
+    " finished_at, undo, level, on_error, placeholders, rows_per_second FROM imports"
 )
 ISSUES = (
     "SELECT severity, file, line, column_name, code, details FROM import_issues"
@@ -365,6 +366,7 @@ def document(
         "placeholders": row[24],
         "files": row[3],
         "progress": round(row[4], 1),
+        "rowsPerSecond": _rate(row),
         "counts": {
             "total": row[5],
             "created": row[6],
@@ -383,6 +385,17 @@ def document(
         "errors": [issue_document(i, language) for i in errors],
         "warnings": [issue_document(i, language) for i in warnings],
     }
+
+
+def _rate(row: tuple[Any, ...]) -> int:
+    """Rows a second: of the step under way, and at the end of all steps together."""
+    seconds = sum(row[12].values())
+    return round(row[5] / seconds if seconds else row[25])
+
+
+def is_over(row: tuple[Any, ...]) -> bool:
+    """Whether the import of a row of `ROW` has come to an end, its undo included."""
+    return row[1] in FINAL and not (row[21] and row[21]["state"] == "queued")
 
 
 def issue_document(row: tuple[Any, ...], language: Language) -> dict[str, Any]:

@@ -170,6 +170,7 @@ class _Run:
     total: int = 0
     unread: set[str] = field(default_factory=set[str])
     _shown: float = 0.0
+    _began: float = 0.0
 
     def until_nobody_interferes(self) -> None:
         """Everything, again from the beginning where another import came first."""
@@ -275,7 +276,7 @@ class _Run:
 
     @contextmanager
     def _step(self, name: records.State) -> Generator[None]:
-        started = time.perf_counter()
+        started = self._began = time.perf_counter()
         records.advance(self.reporting, self.job.id, state=name, progress=_SHARES[name][0])
         yield
         self.timings[name] = round(time.perf_counter() - started, 3)
@@ -288,7 +289,10 @@ class _Run:
         self._shown = now
         low, high = _SHARES[step]
         progress = low + (high - low) * min(done / of, 1.0) if of else low
-        records.advance(self.reporting, self.job.id, progress=progress, total=self.total)
+        rate = done / (time.perf_counter() - self._began)
+        records.advance(
+            self.reporting, self.job.id, progress=progress, total=self.total, rows_per_second=rate
+        )
 
     def _stage(self) -> list[StagedFile]:
         def upload() -> Upload:

@@ -110,6 +110,7 @@ CREATE TABLE imports (
     size bigint NOT NULL DEFAULT 0,
     files jsonb NOT NULL DEFAULT '[]',
     progress real NOT NULL DEFAULT 0,
+    rows_per_second real NOT NULL DEFAULT 0,
     total bigint NOT NULL DEFAULT 0,
     created bigint NOT NULL DEFAULT 0,
     updated bigint NOT NULL DEFAULT 0,
