@@ -24,7 +24,7 @@ def variables() -> dict[str, str]:
 def test_it_names_every_variable_and_no_other() -> None:
     texts = "".join(path.read_text("utf-8") for path in COMPOSE_FILES)
     used = set(re.findall(r"\$\{([A-Z_0-9]+)", texts))
-    assert len(COMPOSE_FILES) == 4
+    assert len(COMPOSE_FILES) == 5
     assert set(variables()) == set(SETTINGS) | used | OF_COMPOSE_ITSELF
 
 
