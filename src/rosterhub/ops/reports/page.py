@@ -44,9 +44,9 @@ _STYLE = """
 body { font: 15px/1.6 system-ui, "Hiragino Sans", "Noto Sans JP", sans-serif; color: #222;
   max-width: 800px; margin: 2em auto; padding: 0 1em; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.1em; margin-top: 2em; }
-svg { width: 100%; } svg text { font-size: 11px; fill: #333; }
+svg { width: 100%; overflow: visible; } svg text { font-size: 11px; fill: #333; }
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .2em .6em;
-  border-bottom: 1px solid #ddd; } td.number { text-align: right; }
+  border-bottom: 1px solid #ddd; } td.number, th.number { text-align: right; }
 """
 
 
@@ -125,12 +125,15 @@ def _sizes(sizes: Mapping[str, Mapping[str, int]], word: Any) -> str:
 def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]], word: Any) -> str:
     if not rows:
         return f"<p>{word('none')}</p>"
-    head = "".join(f"<th>{h}</th>" for h in heads)
+    head = "".join(_cell(h, value) for h, value in zip(heads, rows[0], strict=True))
     body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, str):
-        return f"<td>{escape(value)}</td>"
-    return f'<td class="number">{value:,}</td>'
+def _cell(value: Any, like: Any = None) -> str:
+    """A cell; one of the head is set `like` those below it."""
+    tag = "td" if like is None else "th"
+    shown = escape(value) if isinstance(value, str) else f"{value:,}"
+    number = not isinstance(value if like is None else like, str)
+    kind = ' class="number"' if number else ""
+    return f"<{tag}{kind}>{shown}</{tag}>"
