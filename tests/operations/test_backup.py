@@ -342,6 +342,17 @@ def test_a_backup_that_fails_leaves_nothing_and_removes_nothing(empty_hub: Insta
     assert "Connection refused" in failed.stderr
 
 
+def test_where_there_is_no_room_no_half_backup_is_left(empty_hub: Installation) -> None:
+    """The most a file may grow to stands for a full disk."""
+    old = old_backup(empty_hub, 32)
+    script = Path.cwd() / "scripts" / "backup-database.sh"
+    failed = empty_hub.shell(f"trap '' XFSZ; ulimit -f 4; {script}")
+    assert failed.returncode == 1
+    assert empty_hub.backups == [old]
+    assert "Backup failed: gzip: " in empty_hub.backup_log
+    assert "File too large" in failed.stderr
+
+
 def test_a_backup_that_is_suddenly_small_is_reported(empty_hub: Installation) -> None:
     old_backup(empty_hub, 32)
     old_backup(empty_hub, 1, 10_000_000)

@@ -85,7 +85,7 @@ portable() {
 }
 
 in_env() {
-    sed -n "s/^$1=//p" "$home/.env" 2>/dev/null | tail -n 1
+    [[ ! -e $home/.env ]] || sed -n "s/^$1=//p" "$home/.env" | tail -n 1
 }
 
 say() {
@@ -112,9 +112,13 @@ rm -f "$folder"/.db-backup-*.part
 trap 'rm -f "$part" "$part.errors"' EXIT
 umask 077
 
-{ before && dump | portable && after; } 2>"$part.errors" | gzip >"$part" || {
+write() {
+    { before && dump | portable && after; } | gzip >"$part"
+}
+write 2>"$part.errors" || {
     cat "$part.errors" >&2
-    fail "$(tail -n 1 "$part.errors")"
+    reason=$(tail -n 1 "$part.errors")
+    fail "${reason:-$folder cannot be written; is the disk full?}"
 }
 [[ $(gunzip <"$part" | tail -n 1) == "$end" ]] || fail "the file is not complete"
 sync "$part"
