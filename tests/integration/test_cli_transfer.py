@@ -45,11 +45,13 @@ def test_an_import_is_queued(hub: Settings, tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
     path.write_bytes(csv_file("users", board()["users"]))
     said = ("--source", "sis-1", "--level", "strict", "--on-error", "skip", "--placeholders")
+    said += ("--profile", "interop-6")
     done = rosterhub(hub, "import", str(path), *said, "--json")
     assert done.returncode == 0, done.stderr
     job = json.loads(done.stdout)["job"]
     assert (job["state"], job["entity"], job["source"]) == ("queued", "users", "sis-1")
     assert (job["level"], job["onError"], job["placeholders"]) == ("strict", "skip", True)
+    assert job["profile"] == {"id": "interop-6", "detected": False}
     listed = json.loads(rosterhub(hub, "imports", "list", "--json").stdout)["jobs"]
     assert job["jobId"] in {j["jobId"] for j in listed}
     shown = json.loads(rosterhub(hub, "imports", "show", job["jobId"], "--json").stdout)["job"]

@@ -123,6 +123,7 @@ def test_a_zip_for_one_file_and_a_file_for_a_zip(hub: tuple[Settings, httpx.Clie
         ("/users", {"data": {"source": "a b"}}, 400, "source"),
         ("/users", {"data": {"dryRun": "maybe"}}, 400, "dryRun"),
         ("/users", {"data": {"placeholders": "some"}}, 400, "true or false"),
+        ("/users", {"data": {"profile": "jp"}}, 400, "jp-1.2.1"),
         ("/users", {"data": {"onError": "stop"}}, 400, "reject, skip"),
         ("/users", {"data": {"level": "lax"}}, 400, "tolerant, strict"),
         ("/users", {"data": {"level": "strict", "encoding": "cp932"}}, 400, "UTF-8"),

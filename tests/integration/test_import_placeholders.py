@@ -26,15 +26,15 @@ def test_they_are_made_from_what_the_rows_say(config: Settings) -> None:
         ("classes.csv", 2, "schoolSourcedId", "placeholder_made"),
         ("classes.csv", 2, "courseSourcedId", "placeholder_made"),
     ]
-    assert "called 1年1組" in document["warnings"][2]["message"]
-    assert rows(config, "SELECT title, grades, org_sourced_id FROM courses") == [
-        ("1年1組", ["P1"], "school")
-    ]
     assert rows(config, "SELECT sourced_id, name, type FROM orgs") == [
         ("school", "school", "school")
     ]
     today = datetime.now(timezone(timedelta(hours=9)))
     year = today.year - (today.month < 4)
+    assert f"called {year}年度1年1組" in document["warnings"][2]["message"]
+    assert rows(config, "SELECT title, grades, org_sourced_id FROM courses") == [
+        (f"{year}年度1年1組", ["P1"], "school")
+    ]
     assert rows(
         config,
         "SELECT title, type, start_date::text, end_date::text, school_year FROM academic_sessions",
@@ -116,7 +116,8 @@ def test_the_real_one_takes_its_place_whoever_sends_it(config: Settings) -> None
 
 def test_the_real_one_may_say_just_the_same(config: Settings) -> None:
     send(config, package(without("courses")), placeholders=True)
-    same = {"sourcedId": "course", "title": "1年1組", "grades": "P1", "orgSourcedId": "school"}
+    same = {"sourcedId": "course", "title": "2026年度1年1組", "grades": "P1"}
+    same |= {"orgSourcedId": "school"}
     document = send(config, csv_file("courses", [same]), "courses")
     assert document["counts"]["updated"] == 1
     assert marked(config, "courses") == []

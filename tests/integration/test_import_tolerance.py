@@ -165,7 +165,7 @@ def test_a_reference_to_the_wrong_kind_of_record(config: Settings) -> None:
     )
     data["classes"][0]["schoolSourcedId"] = "district"
     data["courses"][0]["schoolYearSourcedId"] = "t1"
-    document = send(config, package(data))
+    document = send(config, package(data), profile="ims-1.2")
     assert places(document["warnings"]) == [
         ("courses.csv", 2, "schoolYearSourcedId", "reference_type"),
         ("classes.csv", 2, "schoolSourcedId", "reference_type"),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args
 from fastapi import Path, Query
 
 from rosterhub.model.entities import ENTITIES
-from rosterhub.model.profiles import DEFAULT_PROFILE, PROFILES
+from rosterhub.model.profiles import DEFAULT_PROFILE, PROFILES, READ_PROFILES
 from rosterhub.transfer import options
 from rosterhub.transfer.difference import ACTIONS
 from rosterhub.transfer.health import FINDINGS
@@ -51,6 +51,10 @@ _OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "placeholders": (
         "Make courses, academic sessions and orgs that rows refer to and nobody has sent.",
         _BOOLEAN,
+    ),
+    "profile": (
+        "The CSV profile that it follows; else manifest and headers say it.",
+        {"type": "string", "enum": [*READ_PROFILES]},
     ),
     "dryRun": ("Compare and count, and change nothing.", _BOOLEAN),
 }
@@ -97,6 +101,10 @@ SCHEMAS: dict[str, Any] = {
         level={"type": "string", "enum": list(options.LEVELS)},
         onError={"type": "string", "enum": list(options.ON_ERROR)},
         placeholders={"type": "boolean"},
+        profile={
+            "type": ["object", "null"],
+            "properties": {"id": _TEXT, "detected": {"type": "boolean"}},
+        },
         files={"type": "array", "items": {"type": "object"}},
         progress={"type": "number", "minimum": 0, "maximum": 100},
         rowsPerSecond=_COUNT,

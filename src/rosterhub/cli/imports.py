@@ -15,6 +15,7 @@ from rosterhub.cli.language import language
 from rosterhub.jobs.decide import CannotDecideError, Decision, decide
 from rosterhub.jobs.submit import submit
 from rosterhub.model.entities import ENTITIES
+from rosterhub.model.profiles import READ_PROFILES
 from rosterhub.settings import Settings, settings
 from rosterhub.store.connect import Connection, compiled, connect
 from rosterhub.transfer import difference, options, records, retention
@@ -35,6 +36,7 @@ def import_(
     encoding: Annotated[str, typer.Option(help="utf-8, cp932, euc-jp or utf-16.")] = "",
     level: Annotated[str, typer.Option(help="tolerant or strict.")] = "",
     on_error: Annotated[str, typer.Option(help="reject, or skip rows in error.")] = "",
+    profile: Annotated[str, typer.Option(help=f"{', '.join(READ_PROFILES)}.")] = "",
     placeholders: Annotated[
         bool, typer.Option("--placeholders", help="Make missing courses, sessions and orgs.")
     ] = False,
@@ -50,7 +52,11 @@ def import_(
     if idempotency_key is not None and len(paths) > 1:
         raise typer.BadParameter("--idempotency-key is for one file")
     given = {"mode": mode, "source": source, "encoding": encoding, "level": level}
-    given |= {"onError": on_error, "placeholders": "true" if placeholders else ""}
+    given |= {
+        "profile": profile,
+        "onError": on_error,
+        "placeholders": "true" if placeholders else "",
+    }
     given = {k: v for k, v in given.items() if v} | ({"dryRun": "true"} if dry_run else {})
     requests = [_request(path, entity, given, idempotency_key, config) for path in paths]
     failed = False

@@ -36,6 +36,12 @@ PROFILES: dict[str, Profile] = {
     )
 }
 
+READ_PROFILES: dict[str, Profile] = {
+    "ims-1.1": Profile("ims-1.1", "OneRoster 1.1 CSV", "1.1"),
+    **PROFILES,
+}
+"""Every profile that is read: those that are written, and the version before."""
+
 DEFAULT_PROFILE = "jp-1.2.1"
 """What we write when nothing else is asked for: the Japan Profile with every kana column."""
 
@@ -44,5 +50,5 @@ WITH_RESOURCE_IDS = frozenset({"ims-1.2", "jp-1.1", "eportal-3"})
 WITH_PREFERRED_KANA = JAPANESE - {"jp-1.1", "eportal-3"}
 LOWER_CASE_ENROLLMENT = frozenset({"jp-k12-1", "interop-6"})
 
-VERSIONS = frozenset({"1.1"} | {p.version for p in PROFILES.values()})
+VERSIONS = frozenset(p.version for p in READ_PROFILES.values())
 """Every `oneroster.version` a manifest may state."""

@@ -6,34 +6,19 @@ of is said in `sentences`.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 
 from psycopg.types.json import Jsonb
 
 from rosterhub.model import values
 from rosterhub.model.entities import Enumeration, Field, Kind
+from rosterhub.model.profiles import DEFAULT_PROFILE, PROFILES, Profile
 from rosterhub.store.connect import Connection, compiled
-from rosterhub.transfer import agreement, placeholders, records, relations
+from rosterhub.transfer import agreement, characters, japan, placeholders, records, relations
 from rosterhub.transfer.columns import StagedColumn
 from rosterhub.transfer.findings import Scene, live
-from rosterhub.transfer.issues import Issue, Level, Severity, at
+from rosterhub.transfer.issues import Issue, Level, at
+from rosterhub.transfer.rules import Rule, cell_of
 from rosterhub.transfer.stage import StagedFile
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Rows for which `predicate` holds get an issue with `code`; with `fix` the cell is mended.
-
-    `value` is SQL for what the message quotes. `details` are constants of the message.
-    """
-
-    code: str
-    severity: Severity
-    column: StagedColumn
-    predicate: str
-    fix: str | None = None
-    value: str | None = None
-    details: tuple[tuple[str, str], ...] = ()
 
 
 def check(
@@ -43,6 +28,7 @@ def check(
     source: str,
     unread: Collection[str] = (),
     level: Level = "tolerant",
+    profile: Profile = PROFILES[DEFAULT_PROFILE],
     *,
     with_placeholders: bool = False,
 ) -> list[Scene]:
@@ -55,7 +41,7 @@ def check(
     staged = {file.entity.name: file for file in files}
     made: dict[str, StagedFile] = {}
     scenes = [
-        Scene(connection, import_id, file, staged, frozenset(unread), source, level, made)
+        Scene(connection, import_id, file, staged, frozenset(unread), source, level, profile, made)
         for file in files
     ]
     for scene in scenes:
@@ -65,12 +51,14 @@ def check(
     for scene in scenes:
         relations.check(scene)
         agreement.check(scene)
+        japan.check(scene)
     return scenes
 
 
 def _check_values(scene: Scene) -> None:
     file = scene.file
-    spaces, repairs, forms = _spaces(file), _repairs(file), _forms(file)
+    spaces, repairs = _spaces(file), _repairs(file)
+    forms = [*_forms(file), *japan.rules(file, scene.profile), *characters.rules(file)]
     if spaces:
         _mend(scene, _hits(scene, spaces))
     hits = _hits(scene, [*repairs, *forms])
@@ -138,12 +126,12 @@ def _pass_over_blank_rows(scene: Scene) -> bool:
 
 
 def _write(scene: Scene, rule: Rule, count: int) -> None:
-    """Every row in error is written; of a warning the first row, with the number of all."""
+    """Every row in error is written; of most warnings the first row, with the number of all."""
     value = f"'value', left({rule.value or cell_of(rule.column)}, 100)"
     taken = f", 'taken', {rule.fix}" if rule.fix else ""
     severity = rule.severity if rule.severity == "error" else at(scene.level, rule.code)
-    warning = severity == "warning"
-    details = dict(rule.details) | ({"count": count} if warning else {})
+    once = severity == "warning" and not rule.each
+    details = dict(rule.details) | ({"count": count} if once else {})
     scene.connection.execute(
         compiled(
             "INSERT INTO import_issues"
@@ -151,7 +139,7 @@ def _write(scene: Scene, rule: Rule, count: int) -> None:
             " SELECT %s, %s, %s, line, %s, %s,"
             f" jsonb_build_object({value}{taken}) || %s"
             f" FROM {scene.file.table} s WHERE {rule.predicate} ORDER BY line"
-            + (" LIMIT 1" if warning else "")
+            + (" LIMIT 1" if once else "")
         ),
         (
             scene.import_id,
@@ -162,11 +150,6 @@ def _write(scene: Scene, rule: Rule, count: int) -> None:
             Jsonb(details),
         ),
     )
-
-
-def cell_of(column: StagedColumn) -> str:
-    """A column of the staging table, aliased `s`."""
-    return f's."{column.sql}"'
 
 
 _BLANKS = "E' \\t\\u3000'"

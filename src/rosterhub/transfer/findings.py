@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rosterhub.model.profiles import Profile
 from rosterhub.store.connect import Connection, compiled
 from rosterhub.transfer.issues import Level, at
 from rosterhub.transfer.stage import StagedFile
@@ -22,6 +23,7 @@ class Scene:
     unread: frozenset[str]
     source: str
     level: Level
+    profile: Profile
     made: dict[str, StagedFile]
 
 

@@ -23,7 +23,7 @@ ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 
 _SAMPLE_LINES = 500
 _JAPANESE_LETTER = re.compile("[\u3041-\u30ff\u4e00-\u9fff\uff66-\uff9f]")
-_NO_LETTER = re.compile("[\x80\xa0\uf8f0-\uf8f3]")
+NO_LETTER = re.compile("[\x80\xa0\uf8f0-\uf8f3]")
 """What Python's CP932 makes of bytes that stand for nothing."""
 _HALF_WIDTH_KANA = re.compile("[\uff61-\uff9f]")
 _BROKEN = re.compile("[\udc80-\udcff]+")
@@ -59,7 +59,7 @@ def encoding(stream: IO[bytes]) -> str | None:
     fitting = [
         (len(_HALF_WIDTH_KANA.findall(t)), name)
         for name, t in text.items()
-        if t and _JAPANESE_LETTER.search(t) and not _NO_LETTER.search(t)
+        if t and _JAPANESE_LETTER.search(t) and not NO_LETTER.search(t)
     ]
     return min(fitting)[1] if fitting else None
 

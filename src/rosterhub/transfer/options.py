@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TypeVar, get_args
 
+from rosterhub.model.profiles import READ_PROFILES
 from rosterhub.transfer.issues import Level
 from rosterhub.transfer.package import Mode
 from rosterhub.transfer.reader import ENCODINGS
@@ -20,7 +21,7 @@ SOURCE = "[0-9A-Za-z][0-9A-Za-z._-]{0,63}"
 IDEMPOTENCY_KEY = "[!-~]{1,255}"
 """What a sender may call one sending, as a regular expression."""
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
-NAMES = ("mode", "source", "encoding", "dryRun", "level", "onError", "placeholders")
+NAMES = ("mode", "source", "encoding", "dryRun", "level", "onError", "placeholders", "profile")
 
 _T = TypeVar("_T", bound=str)
 
@@ -81,6 +82,7 @@ def request(
         encoding=encoding and encoding.lower(),
         dry_run=_boolean("dryRun", given),
         level=level,
+        profile=_one_of("profile", READ_PROFILES, given.get("profile")),
         placeholders=_boolean("placeholders", given),
         on_error=_one_of("onError", ON_ERROR, given.get("onError")) or "reject",
         api_key=api_key,

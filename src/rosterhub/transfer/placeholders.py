@@ -154,12 +154,27 @@ def _course(scene: Scene, column: StagedColumn) -> _Clue | None:
             alike = ("grades", "subjects", "subjectCodes")
             says = {ENTITIES["courses"].by_name[n].column: _cell(file, n) for n in alike}
             school = _cell(file, "schoolSourcedId")
-            return _Clue(1, says | {"title": _cell(file, "title"), "org_sourced_id": school})
+            return _Clue(1, says | {"title": _title_from_class(scene), "org_sourced_id": school})
         case "scoreScales":
             org = _cell(file, "orgSourcedId")
             return _Clue(2, {"title": f's."{column.sql}"', "org_sourced_id": org})
         case _:
             return None
+
+
+def _title_from_class(scene: Scene) -> str:
+    """SQL for the title of a class's course; in Japan it begins with the school year."""
+    title = _cell(scene.file, "title")
+    if not scene.profile.japanese:
+        return title
+    terms = f"string_to_array({_cell(scene.file, 'termSourcedIds')}, ',')"
+    tables = [f.table for f in (scene.staged.get("academicSessions"),) if f]
+    years = [
+        f"(SELECT max(t.school_year) FROM {table} t WHERE t.sourced_id = ANY({terms}))"
+        for table in (*tables, "academic_sessions")
+    ]
+    year = f"coalesce({', '.join(years)}, {_this_year()})"
+    return f"CASE WHEN {_year_in(title)} IS NULL THEN {year} || '年度' || {title} ELSE {title} END"
 
 
 def _org(scene: Scene, column: StagedColumn) -> _Clue:
@@ -194,8 +209,7 @@ def _session(scene: Scene, column: StagedColumn) -> _Clue:
             year, rank = _school_year(_cell(file, "dueDate")), 4
         case _:
             year, rank = "NULL", 5
-    today = _school_year("to_char(now() AT TIME ZONE 'Asia/Tokyo', 'YYYY-MM-DD')")
-    year = f"coalesce(substring({year} FROM '^[0-9]{{4}}$'), {today})"
+    year = f"coalesce(substring({year} FROM '^[0-9]{{4}}$'), {_this_year()})"
     return _Clue(
         rank,
         {
@@ -206,6 +220,10 @@ def _session(scene: Scene, column: StagedColumn) -> _Clue:
             "school_year": year,
         },
     )
+
+
+def _this_year() -> str:
+    return _school_year("to_char(now() AT TIME ZONE 'Asia/Tokyo', 'YYYY-MM-DD')")
 
 
 def _year_in(title: str) -> str:

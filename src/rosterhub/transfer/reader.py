@@ -141,7 +141,7 @@ class CsvSource:
         Raises:
             RefusedError: the whole file is in another encoding than the one that was said.
         """
-        problem = unreadable(row[at])
+        problem = unreadable(row[at]) or (self.encoding == "cp932" and _undefined(row[at]))
         if not problem:
             return None
         column = self.header[at] if self.header else None
@@ -205,6 +205,12 @@ class _Bounded(io.RawIOBase):
         if self._since_line_end > _LINE_LIMIT:
             raise _LineTooLongError(f"{_LINE_LIMIT:,}")
         return len(data)
+
+
+def _undefined(cell: str) -> str | None:
+    """The bytes in a cell of CP932 that stand for nothing, which Python lets through."""
+    bad = "".join(looks.NO_LETTER.findall(cell))
+    return bad.encode("cp932").hex(" ").upper() or None
 
 
 def unreadable(cell: str) -> str | None:

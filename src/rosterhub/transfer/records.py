@@ -70,6 +70,7 @@ class Request:
     level: Level = "tolerant"
     on_error: OnError = "reject"
     placeholders: bool = False
+    profile: str | None = None
     api_key: str | None = None
     idempotency_key: str | None = None
 
@@ -331,7 +332,8 @@ def drop_staging(connection: Connection, import_id: int) -> None:
 ROW = (
     "SELECT id, state, source_system, files, progress, total, created, updated, unchanged, deleted,"
     " failed, warnings, timings, reason, file_name, entity, mode, dry_run, created_at, started_at,"
-    " finished_at, undo, level, on_error, placeholders, rows_per_second FROM imports"
+    " finished_at, undo, level, on_error, placeholders, rows_per_second, profile,"
+    " coalesce(profile_taken, profile) FROM imports"
 )
 ISSUES = (
     "SELECT severity, file, line, column_name, code, details FROM import_issues"
@@ -364,6 +366,7 @@ def document(
         "level": row[22],
         "onError": row[23],
         "placeholders": row[24],
+        "profile": row[27] and {"id": row[27], "detected": row[26] is None},
         "files": row[3],
         "progress": round(row[4], 1),
         "rowsPerSecond": _rate(row),

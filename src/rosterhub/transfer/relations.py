@@ -154,7 +154,9 @@ def _reference(scene: Scene, column: StagedColumn, target: str) -> None:
     more = "jsonb_build_object('value', left(value, 100), 'target', %(target)s::text)"
     aim = {"target": ENTITIES[target].file}
     if column.field.metadata_key:
-        warning(scene, "home_class_unknown", column.csv, dead, more, **aim)
+        # Beyond the standard; the Japanese profiles ask for it.
+        say = error if scene.level == "strict" and scene.profile.japanese else warning
+        say(scene, "home_class_unknown", column.csv, dead, more, **aim)
         return
     known = _exists(ENTITIES[target].table, "q.value")
     if target in scene.staged:

@@ -15,10 +15,11 @@ import psycopg
 import structlog
 
 from rosterhub.model.entities import ENTITIES
+from rosterhub.model.profiles import Profile
 from rosterhub.settings import Settings
 from rosterhub.store import history
 from rosterhub.store.connect import Connection, compiled, connect
-from rosterhub.transfer import difference, guard, health, placeholders, records
+from rosterhub.transfer import difference, guard, health, placeholders, profile, records
 from rosterhub.transfer.apply import analyze, apply
 from rosterhub.transfer.as_it_would_be import as_it_would_be
 from rosterhub.transfer.check import check
@@ -169,6 +170,7 @@ class _Run:
     timings: dict[str, float] = field(default_factory=dict[str, float])
     total: int = 0
     unread: set[str] = field(default_factory=set[str])
+    version: str | None = None
     _shown: float = 0.0
     _began: float = 0.0
 
@@ -191,6 +193,7 @@ class _Run:
                 records.keep_upload(self.connection, self.job.id)
         with self._step("checking"):
             source, level = self.job.request.source, self.job.request.level
+            by = self._profile(staged)
             scenes = check(
                 self.connection,
                 self.job.id,
@@ -198,6 +201,7 @@ class _Run:
                 source,
                 self.unread,
                 level,
+                by,
                 with_placeholders=self.job.request.placeholders,
             )
         errors, _, warnings = records.count_issues(self.connection, self.job.id)
@@ -232,6 +236,13 @@ class _Run:
         more = f", {left} left out" if left else ""
         processed = f"{self.total - left} records processed"
         _log.info(f"CSV import completed: {processed}{more}", import_id=self.job.id)
+
+    def _profile(self, staged: list[StagedFile]) -> Profile:
+        """Say which profile it is read by, and what it lacks of that."""
+        found = profile.taken(self.job.request.profile, self.version, staged)
+        records.advance(self.connection, self.job.id, profile_taken=found.id)
+        self._report(profile.issues(found, self.version, staged))
+        return found
 
     def _placeholders(self, scenes: list[Scene]) -> list[StagedFile]:
         """What has to be made for the rows that are left."""
@@ -303,6 +314,7 @@ class _Run:
             raise RefusedError(Issue("upload_empty", file=self.job.request.file_name))
         with self._open(upload) as package:
             self._report(package.issues)
+            self.version = package.version
             staged: list[StagedFile] = []
             self.unread |= package.unread
             for file in package.files:
@@ -316,7 +328,7 @@ class _Run:
                     self.connection,
                     self.job.id,
                     file,
-                    self.job.request.encoding or "utf-8",
+                    self.job.request.encoding,
                     self._report,
                     progress,
                 )

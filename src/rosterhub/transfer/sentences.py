@@ -27,6 +27,13 @@ class Sentence:
 
 
 S = Sentence
+
+
+def _rule(en: str, ja: str) -> Sentence:
+    """A rule that says the same at either level."""
+    return Sentence(en, ja, en, ja)
+
+
 CODES: dict[str, Sentence] = {
     # The upload and the package
     "upload_empty": S(
@@ -159,6 +166,12 @@ CODES: dict[str, Sentence] = {
         "{value}; on the command line --encoding {value}), or save it as UTF-8.",
         "文字コードが {encoding} ではなく {value} のようです。送るときに encoding に {value} を指"
         "定する(コマンドでは --encoding {value})か、UTF-8 で保存し直してください。",
+    ),
+    "encoding_marked": S(
+        "The file is not UTF-8: by its byte order mark it is {value}, and was read as that.",
+        "UTF-8 ではありません。BOM のとおり {value} として読みました。",
+        "The file is {value}. Save it as UTF-8 without a byte order mark.",
+        "文字コードが {value} です。BOM なしの UTF-8 で保存してください。",
     ),
     "nul_byte": S(
         "The value holds a NUL byte. Remove it.",
@@ -419,6 +432,123 @@ CODES: dict[str, Sentence] = {
         "{taken}; send the real one when there is one.",
         "{target} の {value} は登録されておらず、送られてもいません。仮のデータ({taken})を作りま"
         "した。正しいデータができたら送ってください。",
+    ),
+    # The profile that is followed
+    "profile_version": S(
+        "oneroster.version is {value}, but the profile {profile} was asked for, which has {other}.",
+        "oneroster.version は {value} ですが、指定されたプロファイル {profile} では {other} です。",
+        "oneroster.version is {value}; the profile {profile} has {other}.",
+        "oneroster.version は {value} ですが、プロファイル {profile} では {other} です。",
+    ),
+    "jp_column_missing": _rule(
+        "The column {value} is missing; the profile {profile} requires it.",
+        "列 {value} がありません。プロファイル {profile} では必須です。",
+    ),
+    "jp_value_missing": _rule(
+        "This profile requires a value here.",
+        "このプロファイルでは値が必須です。",
+    ),
+    "jp_session_type": _rule(
+        "{value}: the Japanese profiles have academic sessions of type schoolYear alone.",
+        "{value} ではなく schoolYear にします。日本のプロファイルでは年度だけを送ります。",
+    ),
+    "jp_session_title": _rule(
+        "The title {value} should be the school year, like 2026年度.",
+        "title が {value} です。2026年度 のように年度を書きます。",
+    ),
+    "jp_session_day": _rule(
+        "{value}: a Japanese school year begins on April 1 and ends on March 31.",
+        "{value} ではなく、年度の初めは 4 月 1 日、終わりは 3 月 31 日にします。",
+    ),
+    "jp_session_year": _rule(
+        "schoolYear {value} is not the year in which this school year begins.",
+        "schoolYear {value} が、年度の始まる年(startDate と title の年)と違います。",
+    ),
+    "jp_org_type": _rule(
+        "{value}: the Japanese profiles have orgs of type district and school alone.",
+        "{value} は使いません。教育委員会は district、学校は school にします。",
+    ),
+    "jp_district_parent": _rule(
+        "A district has no parent; {value} is given.",
+        "district に親はありませんが、{value} が指定されています。",
+    ),
+    "jp_org_code": S(
+        "{value} is not a code of the kind that this org has: 13 characters for a school (学校コー"
+        "ド), 6 digits for a district.",
+        "{value} は学校コード(13 桁)、教育委員会コード(6 桁)の形ではありません。",
+    ),
+    "jp_course_code": _rule(
+        "courseCode is blank in the Japanese profiles; {value} is given.",
+        "日本のプロファイルでは courseCode は空欄ですが、{value} が入っています。",
+    ),
+    "jp_course_title": _rule(
+        "The title {value} should begin with the school year, like 2026年度.",
+        "title が {value} です。2026年度 のように年度で始めます。",
+    ),
+    "jp_grade": _rule(
+        "{value}: grades are P1 to P6, J1 to J3, H1 to H3 and E1 to E3.",
+        "{value} は学年コードではありません。P1～P6、J1～J3、H1～H3、E1～E3 を使います。",
+    ),
+    "jp_subject_code": S(
+        "{value}: the subject codes in use are P010 to P100 and J010 to J090.",
+        "{value} は使われている教科コード(P010～P100、J010～J090)ではありません。",
+    ),
+    "jp_class_type": _rule(
+        "{value}: classes are homeroom or scheduled.",
+        "{value} は使いません。classType は homeroom か scheduled です。",
+    ),
+    "jp_user_disabled": S(
+        "enabledUser is false: some receivers in Japan refuse such users.",
+        "enabledUser が false です。受け付けないシステムがあります。",
+    ),
+    "jp_role": _rule(
+        "{value}: the Japanese profiles have no such role.",
+        "{value} は日本のプロファイルにない役割です。",
+    ),
+    "jp_manager_primary": _rule(
+        "{value} is a secondary role: the person is a teacher in the first place.",
+        "{value} は secondary にします。primary は teacher です。",
+    ),
+    "jp_manager_alone": _rule(
+        "The user {value} is {other} and has no primary role as a teacher.",
+        "ユーザー {value} は {other} ですが、primary の teacher の役割がありません。",
+    ),
+    "jp_enrollment_role": _rule(
+        "{value}: the Japanese profiles have no such role in a class.",
+        "{value} は日本のプロファイルの enrollments にない役割です。",
+    ),
+    "jp_student_primary": _rule(
+        "primary is {value} for a student; it is false for all of them.",
+        "児童生徒の primary が {value} です。児童生徒は false にします。",
+    ),
+    "jp_sex": _rule(
+        "{value}: sex is male, female, unspecified or other.",
+        "{value} は使いません。male、female、unspecified、other のどれかです。",
+    ),
+    "jp_half_width": _rule(
+        "{value} holds half-width katakana; write it in full width.",
+        "{value} に半角カタカナがあります。全角にしてください。",
+    ),
+    "jp_kana": _rule(
+        "{value}: a reading is written in full-width katakana.",
+        "{value}: 読みは全角カタカナで書きます。",
+    ),
+    "jp_master_identifier": _rule(
+        "userMasterIdentifier {value} is not a UUID of version 4.",
+        "userMasterIdentifier {value} が UUID v4 ではありません。",
+    ),
+    # Characters that say nothing to others
+    "private_use": S(
+        "The value holds a character of your own system (gaiji): {value}. It was kept, but others "
+        "see nothing or something else; use a standard character.",
+        "外字(私用領域の文字)があります: {value}。そのまま取り込みましたが、ほかのシステムでは表示"
+        "されないか別の字になります。標準の字を使ってください。",
+    ),
+    "character_lost": S(
+        "{value}: 〓, □, ? or the like often stands where a character was lost. It was kept; look "
+        "the value up in the source.",
+        "{value}: 〓・□・? などは、失われた文字の代わりのことがあります。そのまま取り込みましたが、"
+        "元の名簿で確かめてください。",
     ),
     # Understood and taken
     "spaces_trimmed": S(

@@ -4,6 +4,8 @@ A staging table is unlogged and named after the import and the entity; the impor
 that are blank become NULL. Passwords never get here (spec/csv.md, last lines).
 """
 
+import codecs
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,6 +15,7 @@ import psycopg
 
 from rosterhub.model.entities import Entity
 from rosterhub.store.connect import Connection, compiled
+from rosterhub.transfer import looks
 from rosterhub.transfer.blocks import blocks
 from rosterhub.transfer.columns import Columns, match
 from rosterhub.transfer.issues import Issue
@@ -31,7 +34,9 @@ class StagedFile:
     and `spares` one for those that are never deleted for not being in the file. Its records are
     the sending system's, or the `owner`'s, if it has one.
     `odd` holds what the text showed: `spaces` (a cell that begins or ends with white space), `NULL`
-    and `tobedeleted` (the literals), so that what deals with them runs only where they are.
+    and `tobedeleted` (the literals), `private` (a private-use character), `lost` and `doubt` (what
+    stands in for a character, surely or perhaps), so that what deals with them runs only where they
+    are. `encoding` is what the file was read in.
     `incomplete` says that rows are missing because they could not be read, `broken` that nobody
     knows which. `left_out` counts the rows that were taken out, which `out_table` lists, with those
     that could not be read; with `withheld` no record is deleted for not being in the file.
@@ -50,6 +55,7 @@ class StagedFile:
     odd: set[str] = field(default_factory=set[str])
     incomplete: bool = False
     broken: bool = False
+    encoding: str = "utf-8"
     left_out: int = 0
     withheld: bool = False
 
@@ -67,18 +73,20 @@ def stage(
     connection: Connection,
     import_id: int,
     file: PackageFile,
-    encoding: str,
+    encoding: str | None,
     report: Callable[[list[Issue]], None],
     progress: Callable[[int], None],
 ) -> StagedFile | None:
     """Copy `file` into a new staging table; None when its form is so bad that it cannot be.
 
     `report` takes the issues as they come up (while `connection` is busy copying), `progress` the
-    rows staged so far.
+    rows staged so far. Without an `encoding` it is UTF-8, or what its byte order mark says.
 
     Raises:
         RefusedError: the file has no header that can be read.
     """
+    if encoding is None:
+        encoding = _marked(file, report)
     with file.open() as stream:
         source = CsvSource(file.name, stream, file.open, report, encoding)
         try:
@@ -90,7 +98,7 @@ def stage(
         if any(i.severity == "error" for i in issues):
             return None
         table = f"staging.i{import_id}_{file.entity.table}"
-        staged = StagedFile(file.entity, file.name, file.mode, table, columns)
+        staged = StagedFile(file.entity, file.name, file.mode, table, columns, encoding=encoding)
         whole = _create(connection, staged, source.header)
         plain = encoding == "utf-8" and source.header_is_one_line
         if not plain or not _copy_blocks(connection, file, whole, staged, progress):
@@ -103,6 +111,17 @@ def stage(
     connection.execute(compiled(f"ALTER TABLE {table} ADD PRIMARY KEY (line)"))
     connection.execute(compiled(f"ANALYZE {table} (line, sourced_id)"))
     return staged
+
+
+def _marked(file: PackageFile, report: Callable[[list[Issue]], None]) -> str:
+    """The encoding of a file by its byte order mark: the one thing about it that is certain."""
+    with file.open() as stream:
+        start = stream.read(2)
+    if start not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-8"
+    details = {"value": "utf-16"}
+    report([Issue("encoding_marked", "warning", file.name, 1, None, details)])
+    return "utf-16"
 
 
 def _create(connection: Connection, staged: StagedFile, header: list[str]) -> list[str]:
@@ -192,7 +211,7 @@ def _copy_rows(
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         while batch := list(islice(rows, _BATCH)):
             text = "\n".join([f"{line}\t" + "\t".join(pick(row)[:-1]) for line, row in batch])
-            data = _plain(text, len(batch), len(positions))
+            data = _plain(text, len(batch), len(positions), source.encoding)
             if data is None:
                 data = "\n".join(_escaped(batch, positions, source, staged)).encode()
             _look(data, staged)
@@ -204,7 +223,7 @@ def _copy_rows(
     source.flush()
 
 
-def _plain(text: str, rows: int, width: int) -> bytes | None:
+def _plain(text: str, rows: int, width: int, encoding: str) -> bytes | None:
     """`text` as COPY takes it, None when some cell holds what needs an escape or is unreadable."""
     if (
         "\\" in text
@@ -212,6 +231,7 @@ def _plain(text: str, rows: int, width: int) -> bytes | None:
         or "\x00" in text
         or text.count("\t") != rows * width
         or text.count("\n") != rows - 1
+        or (encoding == "cp932" and looks.NO_LETTER.search(text))
     ):
         return None
     try:
@@ -240,12 +260,31 @@ def _escaped(
 
 def _look(data: bytes, staged: StagedFile) -> None:
     """Note what the checks must look for: cheap here, a few passes over COPY's text in C."""
-    staged.odd |= {word for word in ("NULL", "tobedeleted") if word.encode() in data}
+    staged.odd |= {word for word, signs in _SIGNS if any(sign in data for sign in signs)}
+    if "private" not in staged.odd and any(
+        lead in data and (expression is None or expression.search(data))
+        for lead, expression in _PRIVATE
+    ):
+        staged.odd.add("private")
     if "spaces" not in staged.odd and (
         b"\\" in data or any(_edges(data, space) for space in _SPACES)
     ):
         staged.odd.add("spaces")
 
+
+_SIGNS = (
+    ("NULL", (b"NULL",)),
+    ("tobedeleted", (b"tobedeleted",)),
+    ("lost", ("〓".encode(), "\ufffd".encode())),
+    ("doubt", (b"?", "□".encode())),
+)
+_PRIVATE = (
+    (b"\xee", None),
+    (b"\xef", re.compile(rb"\xef[\x80-\xa3]")),
+    (b"\xf3", re.compile(rb"\xf3[\xb0-\xbf]")),
+    (b"\xf4", None),
+)
+"""How the private-use characters begin in UTF-8; the leading byte is looked for first."""
 
 _SPACES = (b" ", "\u3000".encode())
 _FEW = 500
