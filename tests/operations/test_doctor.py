@@ -130,6 +130,9 @@ def test_the_secrets_of_env_are_for_their_owner_alone(server: Installation) -> N
         level, text = bad(server)["env file"]
         assert level == "fail"
         assert f"chmod 640 {env}" in text
+    elsewhere = server.home / "rosterhub.env"
+    elsewhere.touch(0o644)
+    assert str(elsewhere) in bad(server, ROSTERHUB_ENV_FILE=str(elsewhere))["env file"][1]
 
 
 def test_certificates(certified: Installation) -> None:

@@ -1,5 +1,6 @@
 """What this machine has: programs, disks, the installation's files, certificates."""
 
+import os
 import shutil
 import ssl
 import stat
@@ -12,7 +13,7 @@ from typing import Any, cast
 
 import rosterhub
 from rosterhub.ops.doctor.findings import Finding, fail, ok, warn
-from rosterhub.settings import Settings
+from rosterhub.settings import ENV_FILE, Settings
 
 FULL_WARN, FULL_FAIL = 0.7, 0.9
 """The manual looks into it from 70% on."""
@@ -62,7 +63,8 @@ def disks(config: Settings) -> Iterator[Finding]:
 
 def env_file(config: Settings) -> Iterator[Finding]:
     """Who can read the secrets in .env."""
-    path = config.rosterhub_home / ".env"
+    # In a container it lies elsewhere.
+    path = Path(os.environ.get(ENV_FILE) or config.rosterhub_home / ".env")
     if not path.exists():
         return
     mode = stat.S_IMODE(path.stat().st_mode)
