@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from rosterhub.jobs.submit import submit
-from rosterhub.store.connect import connect
+from rosterhub.store.connect import Connection, connect
 from rosterhub.transfer import records
 from tests.faults.generations import Expected, package
 from tests.faults.machines import Machines, Reader, machines
@@ -24,6 +24,8 @@ from tests.rosters import job, rows
 from tests.serving import until
 
 Victim = Literal["worker", "database"]
+STEPS = ("queued", "staging", "checking", "comparing", "applying", "completed")
+"""Each is as likely to be the last as any other, however short it is."""
 SEED = int(os.environ.get("FAULTS_SEED", "2026"))
 PATIENCE = 180.0
 
@@ -36,15 +38,14 @@ class Trial:
         self.config = hub.config
         self.expected = Expected(people)
         self.random = random.Random(seed)
-        self.seconds = 0.0
+        self.seconds = {"queued": 0.3, "completed": 0.1}
         self.died_at: Counter[tuple[str, str]] = Counter()
 
     def undisturbed(self) -> None:
-        """An import without any harm, which tells how long one takes."""
-        begun = time.monotonic()
+        """An import without any harm, which tells how long each step takes."""
         import_id, expected = self._send()
         self._wait(import_id)
-        self.seconds = time.monotonic() - begun
+        self.seconds |= job(self.config, import_id)["timings"]
         self._check(import_id, expected)
 
     def killed(self, victim: Victim) -> None:
@@ -52,9 +53,11 @@ class Trial:
         before = self.expected
         with Reader(self.config) as reader:
             import_id, expected = self._send()
-            time.sleep(self.random.uniform(0, 1.1 * self.seconds))
-            ((state,),) = rows(self.config, "SELECT state FROM imports WHERE id = %s", import_id)
-            self.died_at[victim, state] += 1
+            step = self.random.choice(STEPS)
+            with connect(self.config.write_url) as watching:
+                until(lambda: _reached(watching, import_id, step), PATIENCE)
+                time.sleep(self.random.uniform(0, self.seconds[step]))
+                self.died_at[victim, _state(watching, import_id)] += 1
             if victim == "worker":
                 self.hub.kill_worker()
             else:
@@ -100,6 +103,17 @@ class Trial:
         kept += " + (SELECT count(*) FROM history.roles WHERE replaced_by = %s)"
         assert rows(self.config, kept, import_id, import_id) == [(expected.replaced,)]
         self.expected = expected
+
+
+def _state(connection: Connection, import_id: int) -> str:
+    row = connection.execute("SELECT state FROM imports WHERE id = %s", [import_id]).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _reached(connection: Connection, import_id: int, step: str) -> bool:
+    """Whether the import has come to `step`, or past it."""
+    return STEPS.index(_state(connection, import_id)) >= STEPS.index(step)
 
 
 _ENDED = "SELECT state IN ('completed', 'failed', 'rejected') FROM imports WHERE id = %s"

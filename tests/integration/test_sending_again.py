@@ -9,7 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from rosterhub.cli import app
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
 from rosterhub.transfer import records
@@ -140,7 +142,11 @@ def test_on_the_command_line(hub: tuple[Settings, httpx.Client], tmp_path: Path)
     path.write_bytes(ORGS + b"x")
     other = rosterhub(config, *command)
     assert (other.returncode, "was used for another file" in other.stderr) == (1, True)
-    assert rosterhub(config, "import", str(path), *command[1:]).returncode == 2
+
+
+def test_a_key_is_for_one_file() -> None:
+    done = CliRunner().invoke(app, ["import", "a.csv", "b.csv", "--idempotency-key", "cli"])
+    assert (done.exit_code, "is for one file" in done.output) == (2, True)
 
 
 def test_without_a_key_the_second_finds_nothing_to_do(config: Settings) -> None:

@@ -122,7 +122,6 @@ def test_several_workers_keep_the_order_of_each_source(config: Settings, tmp_pat
     with (
         worker(config.write_url, tmp_path / "a"),
         worker(config.write_url, tmp_path / "b"),
-        worker(config.write_url, tmp_path / "c"),
     ):
         ended(config, first, last, *others, *library)
     assert [state(config, i) for i in (first, waits, last)] == ["completed", "waiting", "completed"]
