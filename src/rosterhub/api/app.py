@@ -30,6 +30,7 @@ from rosterhub.api.routing import PlainRoutes
 from rosterhub.api.watch import Watch
 from rosterhub.settings import Settings, settings
 from rosterhub.store.connect import Pool, pools, small_pool
+from rosterhub.store.replica import Replica
 from rosterhub.store.totals import Totals
 
 _log = structlog.get_logger("rosterhub.api")
@@ -85,8 +86,9 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
     own = pools(config)
     # Keys and the audit log have connections of their own: slow exports must not hold them up.
     house = small_pool(config.write_url)
-    replica = None if config.read_url == config.write_url else small_pool(config.read_url)
-    source = Source(house, replica)
+    asked = small_pool(config.read_url) if own.replica else None
+    source = Source(house, asked)
+    replica = Replica(own, house, asked)
     redis = _redis(config)
     audit = Audit(house)
     clients = Clients(source)
@@ -99,13 +101,13 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
         audit=audit,
         redis=redis,
         checks=Checks(config, redis),
-        totals=Totals(own.read),
+        totals=Totals(own),
         watch=Watch(own.write),
+        replica=replica,
     )
     await own.open()
     await house.open(wait=False)
-    if replica:
-        await replica.open(wait=False)
+    await replica.open()
     audit.start()
     partitions = asyncio.create_task(_ensure_partitions(house))
     try:
@@ -113,9 +115,8 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
     finally:
         partitions.cancel()
         await audit.close()
+        await replica.close()
         await house.close()
-        if replica:
-            await replica.close()
         await own.close()
         if redis:
             await redis.aclose()

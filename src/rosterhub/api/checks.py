@@ -37,8 +37,11 @@ class Checks:
         return "down" if "down" in states else "up"
 
     async def reads(self) -> State:
-        """Whether the database that serves the reads answers."""
-        return await self._ask(self._read_url, lambda: _select(self._read_url))
+        """Whether a database answers that can serve the reads: the replica, else the primary."""
+        state = await self._ask(self._read_url, lambda: _select(self._read_url))
+        if state == "down" and self._write_url != self._read_url:
+            state = await self._ask(self._write_url, lambda: _select(self._write_url))
+        return state
 
     async def redis(self) -> State:
         """Whether Redis answers; off when none is configured."""

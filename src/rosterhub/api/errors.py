@@ -13,6 +13,7 @@ import psycopg
 import psycopg.errors
 import structlog
 from fastapi.exceptions import RequestValidationError
+from psycopg_pool import PoolTimeout
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -42,6 +43,15 @@ _DESCRIPTION = {
     405: "This path does not take this method; the Allow header says which it takes.",
 }
 _BUSY = "The server cannot reach its database just now. Try again in a few seconds."
+_NO_CHANGES = (
+    "The database that takes changes cannot be reached just now, so nothing was changed; reads may"
+    " go on. Try again in a few seconds."
+)
+_NONE_FREE = (
+    "All of the server's connections to its database are in use, or it cannot be reached just now."
+    " Try again in a few seconds."
+)
+_FULL = "The disk of the database is full, so nothing was changed. Tell the hub's operator."
 _UNEXPECTED = "Something went wrong inside the server. Tell its operator the request id {}."
 
 
@@ -147,8 +157,19 @@ def refusal(scope: Scope, error: Exception) -> Response | None:
         return response(scope, invalid(str(error)))
     if isinstance(error, _AWAY):
         _log.warning("database away", error=type(error).__name__, sqlstate=_sqlstate(error))
-        return response(scope, ApiError(503, "server_busy", _BUSY, {"Retry-After": "5"}))
+        return response(scope, ApiError(503, "server_busy", _why(scope, error), _RETRY))
     return None
+
+
+_RETRY = {"Retry-After": "5"}
+
+
+def _why(scope: Scope, error: Exception) -> str:
+    if isinstance(error, psycopg.errors.DiskFull):
+        return _FULL
+    if scope["method"] not in ("GET", "HEAD"):
+        return _NO_CHANGES
+    return _NONE_FREE if isinstance(error, PoolTimeout) else _BUSY
 
 
 def install(app: Starlette) -> None:

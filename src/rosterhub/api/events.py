@@ -80,6 +80,7 @@ async def _stream(
                 return
     async with at.pools.write.connection() as connection:
         document = await whole_document(connection, follower.row, language)
+    await at.replica.settle()
     yield _event(_END, document)
 
 

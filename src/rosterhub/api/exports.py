@@ -14,7 +14,6 @@ from rosterhub.api import openapi_transfers as parts
 from rosterhub.api.errors import ApiError
 from rosterhub.api.hub import authenticate, hub
 from rosterhub.model.entities import ENTITIES
-from rosterhub.settings import Settings
 from rosterhub.store.connect import Connection, connect
 from rosterhub.transfer import export
 from rosterhub.transfer.export_options import Choice, ChoiceError, choose
@@ -36,7 +35,7 @@ async def export_package(request: Request) -> Response:
     def chunks(connection: Connection, tell: export.Tell) -> Generator[bytes]:
         return export.export_package(connection, chosen, tell)
 
-    return await streamed(hub(request).settings, chunks, None, "application/zip")
+    return await streamed(hub(request).read_url, chunks, None, "application/zip")
 
 
 @router.get(
@@ -58,7 +57,7 @@ async def export_file(request: Request, entity: parts.FileName) -> Response:
     def chunks(connection: Connection, tell: export.Tell) -> Generator[bytes]:
         return export.export_file(connection, ENTITIES[entity], chosen, tell)
 
-    return await streamed(hub(request).settings, chunks, f"{entity}.csv", "text/csv; charset=utf-8")
+    return await streamed(hub(request).read_url, chunks, f"{entity}.csv", "text/csv; charset=utf-8")
 
 
 def _choice(request: Request) -> Choice:
@@ -79,7 +78,7 @@ def _refusing() -> Generator[None]:
 _Chunks = Callable[[Connection, export.Tell], Generator[bytes]]
 
 
-async def streamed(config: Settings, made: _Chunks, name: str | None, media_type: str) -> Response:
+async def streamed(url: str, made: _Chunks, name: str | None, media_type: str) -> Response:
     """The answer that streams what `made` gives, in a database session of its own; what fails at
     once fails before it has begun.
 
@@ -88,7 +87,7 @@ async def streamed(config: Settings, made: _Chunks, name: str | None, media_type
     begun: list[export.Begun] = []
 
     def in_a_session() -> Generator[bytes]:
-        with in_session(config) as connection:
+        with in_session(url) as connection:
             yield from made(connection, begun.append)
 
     chunks = in_a_session()
@@ -119,8 +118,8 @@ there may be so many of them in one process."""
 
 
 @contextmanager
-def in_session(config: Settings) -> Generator[Connection]:
-    """A session of its own with the database that is read from."""
+def in_session(url: str) -> Generator[Connection]:
+    """A session of its own with the database at `url`."""
     if not _free.acquire(blocking=False):
         raise ApiError(
             503,
@@ -129,7 +128,7 @@ def in_session(config: Settings) -> Generator[Connection]:
             {"Retry-After": "10"},
         )
     try:
-        with connect(config.read_url, "rosterhub export") as connection:
+        with connect(url, "rosterhub export") as connection:
             yield connection
     finally:
         _free.release()

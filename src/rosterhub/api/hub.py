@@ -16,6 +16,7 @@ from rosterhub.api.errors import ApiError
 from rosterhub.api.watch import Watch
 from rosterhub.settings import Settings
 from rosterhub.store.connect import Pools
+from rosterhub.store.replica import Replica
 from rosterhub.store.totals import Totals
 
 _CHALLENGE = 'Bearer realm="rosterhub"'
@@ -42,6 +43,12 @@ class Hub:
     checks: Checks
     totals: Totals
     watch: Watch
+    replica: Replica
+
+    @property
+    def read_url(self) -> str:
+        """The database to read from just now, for a session of one's own."""
+        return self.settings.read_url if self.pools.follows else self.settings.write_url
 
 
 def hub(request: Request) -> Hub:

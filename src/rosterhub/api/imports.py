@@ -77,6 +77,9 @@ async def show_job(request: Request, job_id: parts.JobId) -> Response:
     async with hub(request).pools.write.connection() as connection:
         row = await row_of(connection, job_id)
         document = await whole_document(connection, row, language_of(request))
+    if records.is_over(row):
+        # Whoever hears that it is done finds it done on every server.
+        await hub(request).replica.settle()
     return JSONResponse({"job": document})
 
 

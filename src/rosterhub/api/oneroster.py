@@ -6,6 +6,7 @@ handed on. No handler knows an entity.
 
 import psycopg
 from psycopg.pq.abc import PGresult
+from psycopg.rows import TupleRow
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,7 +19,7 @@ from rosterhub.api.roots import root as root_url
 from rosterhub.api.writing import Handler
 from rosterhub.model.operations import OPERATIONS, OPERATIONS_11, Operation
 from rosterhub.store.collections import Statement, found
-from rosterhub.store.connect import Pool
+from rosterhub.store.connect import Pool, read
 from rosterhub.store.history import LOOK_BACK
 
 _DOCS, _RECORDS, _KEYS, _VERSION, _PLACE, _PARENTS = range(6)
@@ -62,20 +63,20 @@ def _collection(operation: Operation) -> Handler:
     async def serve(request: Request) -> Response:
         await authenticate(request, *operation.scopes)
         at, scope = hub(request), request.scope
-        read = reading.read(operation, scope["query_string"].decode("latin-1"))
-        reading.see_kept(read.as_of, at.settings.history_days)
+        asked = reading.read(operation, scope["query_string"].decode("latin-1"))
+        reading.see_kept(asked.as_of, at.settings.history_days)
         path = scope["path_params"]
         ids = tuple([path[name] for name in parameters])
         root = root_url(request)
-        if (known := known_tags(request)) and (same := await _same(request, read.version, known)):
+        if (known := known_tags(request)) and (same := await _same(request, asked.version, known)):
             return same
-        result = await _execute(at.pools.read, read.page, root, ids, read.as_of)
+        result = await _execute(at.pools.read, asked.page, root, ids, asked.as_of)
         for column, parent in enumerate(parents, _PARENTS):
             if result.get_value(0, column) != b"t":
                 raise unknown_object(parent.collection, path[parent.parameter])
         if result.get_value(0, _PLACE) != b"t":
             raise invalid("The record that the cursor names is gone; begin again without it.")
-        query, version = read.query, result.get_value(0, _VERSION) or b""
+        query, version = asked.query, result.get_value(0, _VERSION) or b""
         page = found(
             query,
             result.get_value(0, _DOCS) or b"",
@@ -83,18 +84,18 @@ def _collection(operation: Operation) -> Handler:
             result.get_value(0, _KEYS) or b"",
         )
         if page.more or query.cursor or not (page.records or query.offset == 0):
-            if read.as_of:
-                counted = await _execute(at.pools.read, read.count, "", ids, read.as_of)
+            if asked.as_of:
+                counted = await _execute(at.pools.read, asked.count, "", ids, asked.as_of)
                 total = int(counted.get_value(0, 0) or 0)
             else:
-                total = await at.totals.total(read.count, ids, version)
+                total = await at.totals.total(asked.count, ids, version)
         else:
             total = query.offset + page.records
         scope["audit"].records = page.records
         url = root + scope["raw_path"].decode("ascii")
         headers = (
             (b"x-total-count", b"%d" % total),
-            (b"link", reading.links(read, url, page, total).encode("latin-1")),
+            (b"link", reading.links(asked, url, page, total).encode("latin-1")),
         )
         body = b"%b%b]}" % (start, page.docs)
         return await answer(request, body, tag(request, root, version), headers)
@@ -136,8 +137,8 @@ async def _execute(
 ) -> PGresult:
     if any("\x00" in sourced_id for sourced_id in ids):
         raise unknown_object("path", "")
-    connection = await pool.getconn()
-    try:
+
+    async def ask(connection: psycopg.AsyncConnection[TupleRow]) -> PGresult:
         # Straight to the bytes of the answer: they are JSON already.
         cursor = psycopg.AsyncRawCursor(connection)
         values = (root, *ids, *statement.values)
@@ -149,6 +150,5 @@ async def _execute(
                 await cursor.execute(statement.sql, values)
         assert cursor.pgresult is not None
         return cursor.pgresult
-    finally:
-        # The connection commits by itself, so there is nothing to end.
-        await pool.putconn(connection)
+
+    return await read(pool, ask)

@@ -14,7 +14,6 @@ from rosterhub.api.errors import ApiError
 from rosterhub.api.exports import in_session, streamed
 from rosterhub.api.hub import authenticate, hub
 from rosterhub.api.imports import row_of
-from rosterhub.settings import Settings
 from rosterhub.store.connect import Connection
 from rosterhub.transfer import export, health, options
 
@@ -28,7 +27,7 @@ _CSV = "text/csv; charset=utf-8"
 async def show(request: Request) -> Response:
     """Each finding with its count and its first records."""
     await authenticate(request, "export")
-    return await _document(request, hub(request).settings, None)
+    return await _document(request, hub(request).read_url, None)
 
 
 @router.get(
@@ -68,11 +67,11 @@ async def show_csv_of_import(request: Request, job_id: parts.JobId) -> Response:
     return await _csv(request, f"import-{import_id}-health.csv", import_id)
 
 
-async def _document(request: Request, config: Settings, import_id: int | None) -> Response:
+async def _document(request: Request, url: str, import_id: int | None) -> Response:
     options.refuse_unknown(request.query_params.keys(), ())
 
     def made() -> dict[str, object]:
-        with in_session(config) as connection:
+        with in_session(url) as connection:
             return health.document(connection, import_id)
 
     found = await run_sync(made)
@@ -81,19 +80,18 @@ async def _document(request: Request, config: Settings, import_id: int | None) -
 
 async def _csv(request: Request, name: str, import_id: int | None) -> Response:
     options.refuse_unknown(request.query_params.keys(), ())
-    config = hub(request).settings if import_id is None else _where_imports_are(request)
+    url = hub(request).read_url if import_id is None else _where_imports_are(request)
 
     def chunks(connection: Connection, _: export.Tell) -> Generator[bytes]:
         yield export.BOM
         yield from export.copied(connection, health.copy_csv(import_id), b"\r\n")
 
-    return await streamed(config, chunks, name, _CSV)
+    return await streamed(url, chunks, name, _CSV)
 
 
-def _where_imports_are(request: Request) -> Settings:
-    """Settings by which a session goes to the primary: a standby may not know of the import yet."""
-    config = hub(request).settings
-    return config.model_copy(update={"database_url": config.write_url})
+def _where_imports_are(request: Request) -> str:
+    """The URL of the primary: a standby may not know of the import yet."""
+    return hub(request).settings.write_url
 
 
 async def _dry_run(request: Request, job_id: str) -> int:

@@ -50,6 +50,7 @@ def delete(operation: Operation) -> Handler:
                 )
         if not found:
             raise unknown_object(operation.collection, sourced_id)
+        await hub(request).replica.settle()
         request.scope["audit"].records = 1
         return Response(status_code=204)
 
@@ -82,6 +83,7 @@ async def _write(request: Request, operation: Operation, records: Sequence[Recor
             if not tries_left:
                 raise
         else:
+            await hub(request).replica.settle()
             request.scope["audit"].records = len(records)
             return created
     raise AssertionError

@@ -3,7 +3,9 @@
 Pools are bounded and open in the background, so that a process starts while the database is away.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -13,6 +15,7 @@ from rosterhub.settings import Settings, settings
 
 Connection = psycopg.Connection[TupleRow]
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]
+T = TypeVar("T")
 
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
@@ -21,70 +24,117 @@ _RECONNECT_SECONDS = 0
 connection makes it try, so that it is back as soon as the database is."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Pools:
-    """`read` may point at a replica, `write` is the primary; one pool when they are the same."""
+    """Connections to the primary for changes, and for reads to it and to its replica, if any.
 
-    read: Pool
+    `follows` says whether the replica knows of every change, so that it may be read.
+    """
+
     write: Pool
+    primary: Pool
+    replica: Pool | None = None
+    follows: bool = False
+
+    @property
+    def read(self) -> Pool:
+        """The server to read from just now. Connections may be broken: read by `execute`."""
+        return self.replica if self.replica and self.follows else self.primary
 
     async def open(self) -> None:
-        """Start both pools; returns at once, also when the database is away."""
-        await self.read.open(wait=False)
-        if self.write is not self.read:
-            await self.write.open(wait=False)
+        """Start the pools; returns at once, also when the database is away."""
+        for pool in self._all():
+            await pool.open(wait=False)
 
     async def close(self) -> None:
-        """Close both pools."""
-        await self.read.close()
-        if self.write is not self.read:
-            await self.write.close()
+        """Close the pools."""
+        for pool in self._all():
+            await pool.close()
+
+    def _all(self) -> list[Pool]:
+        return [pool for pool in (self.write, self.primary, self.replica) if pool]
 
 
 def pools(config: Settings | None = None) -> Pools:
     """The pools that `config` asks for, not yet open."""
     config = config or settings()
-    read = _pool(config.read_url, config.database_pool_size)
-    if config.write_url == config.read_url:
-        return Pools(read, read)
-    return Pools(read, _pool(config.write_url, config.database_pool_size))
-
-
-def _pool(url: str, size: int) -> Pool:
-    return AsyncConnectionPool(
-        url,
-        min_size=1,
-        max_size=size,
-        open=False,
-        timeout=5,
-        reconnect_timeout=_RECONNECT_SECONDS,
-        kwargs={
-            "autocommit": True,
-            "application_name": "rosterhub",
-            "connect_timeout": 5,
-            **_KEEPALIVE,
-        },
-    )
+    size = config.database_pool_size
+    replica = None if config.read_url == config.write_url else _pool(config.read_url, size)
+    # A change must not be tried twice; fewer, as there are few changes.
+    write = _SoundPool(config.write_url, **_pool_options(max(2, size // 2)))
+    return Pools(write, _pool(config.write_url, size), replica)
 
 
 def small_pool(url: str, size: int = 2) -> Pool:
     """A pool, not yet open, for what must never wait behind slow reads: it fails within a second
     when there is no connection, and hands out none that is broken."""
-    return AsyncConnectionPool(
-        url,
-        min_size=1,
-        max_size=size,
-        open=False,
-        timeout=1,
-        reconnect_timeout=_RECONNECT_SECONDS,
-        check=AsyncConnectionPool.check_connection,
-        kwargs={
+    return _SoundPool(url, **_pool_options(size, timeout=1))
+
+
+def _pool(url: str, size: int) -> Pool:
+    return AsyncConnectionPool(url, **_pool_options(size))
+
+
+class _SoundPool(AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]):
+    """Tries each connection before it hands it out, and goes on to the next at once.
+
+    The pool's own `check` waits longer after each broken one, so that few broken ones, as after a
+    restart of PostgreSQL, use up all the time there is.
+    """
+
+    async def getconn(  # the name is psycopg's
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> psycopg.AsyncConnection[TupleRow]:
+        """A connection that answers."""
+        for _ in range(self.max_size):
+            connection = await super().getconn(timeout)
+            try:
+                await self.check_connection(connection)
+            except psycopg.OperationalError:
+                await self.putconn(connection)
+            else:
+                return connection
+        return await super().getconn(timeout)
+
+
+def _pool_options(size: int, timeout: float = 5) -> dict[str, Any]:
+    return {
+        "min_size": 1,
+        "max_size": size,
+        "open": False,
+        "timeout": timeout,
+        "reconnect_timeout": _RECONNECT_SECONDS,
+        "kwargs": {
             "autocommit": True,
             "application_name": "rosterhub",
             "connect_timeout": 5,
             **_KEEPALIVE,
         },
-    )
+    }
+
+
+async def read(pool: Pool, what: Callable[[psycopg.AsyncConnection[TupleRow]], Awaitable[T]]) -> T:
+    """What `what` reads by a connection of `pool`, by another one where the connection was broken.
+
+    PostgreSQL was restarted, or an operator ended the sessions. `what` must leave the connection
+    as it was.
+
+    Raises:
+        psycopg.OperationalError: the database is away, or no connection is free.
+    """
+    tries_left = pool.max_size
+    while True:
+        connection = await pool.getconn()
+        try:
+            return await what(connection)
+        except psycopg.OperationalError:
+            if not connection.broken or not tries_left:
+                raise
+            tries_left -= 1
+        finally:
+            # It commits by itself, so there is nothing to end; a broken one is thrown away.
+            await pool.putconn(connection)
 
 
 def connect(url: str, name: str = "rosterhub") -> Connection:

@@ -8,9 +8,11 @@ import asyncio
 from collections import OrderedDict
 
 import psycopg
+from psycopg.pq.abc import PGresult
+from psycopg.rows import TupleRow
 
 from rosterhub.store.collections import Statement
-from rosterhub.store.connect import Pool
+from rosterhub.store.connect import Pools, read
 
 _KEPT = 10_000
 
@@ -20,8 +22,8 @@ Key = tuple[Statement, tuple[str, ...]]
 class Totals:
     """The counts that one process has made, the latest used ones."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pools: Pools) -> None:
+        self._pools = pools
         self._counts: OrderedDict[Key, tuple[bytes, int]] = OrderedDict()
         self._counting: dict[Key, asyncio.Task[int]] = {}
 
@@ -46,12 +48,15 @@ class Totals:
 
     async def _count(self, key: Key) -> int:
         statement, ids = key
-        async with self._pool.connection() as connection:
+
+        async def ask(connection: psycopg.AsyncConnection[TupleRow]) -> PGresult:
             cursor = psycopg.AsyncRawCursor(connection)
             await cursor.execute(statement.sql, ("", *ids, *statement.values))
-            result = cursor.pgresult
-            assert result is not None
-            count, version = result.get_value(0, 0), result.get_value(0, 1)
+            assert cursor.pgresult is not None
+            return cursor.pgresult
+
+        result = await read(self._pools.read, ask)
+        count, version = result.get_value(0, 0), result.get_value(0, 1)
         assert count is not None
         self._counts[key] = (version or b"", int(count))
         self._counts.move_to_end(key)
