@@ -1,5 +1,5 @@
 """Whether a replica may serve the reads: as long as it knows of every change that was committed
-(docs/adr/0016). Looks at both servers a few times a second; never at rows.
+(docs/adr/0015). Looks at both servers a few times a second; never at rows.
 """
 
 import asyncio
