@@ -30,21 +30,23 @@ def cells(
         if part and field.reference and (field.many or not field.required):
             join = f"j{len(joins)}"
             columns.append((name, f"{join}.value"))
-            joins.append(_within(field, join, relation, f"{part}{RECORDS[field.reference].table}"))
+            known = f"{part}{RECORDS[field.reference].table}"
+            own = f"SELECT sourced_id FROM {part}{entity.table}"
+            joins.append(_within(field, join, relation, own, known))
         else:
             columns.append((name, cell(field)))
     columns += [(f"metadata.{key}", metadata(key)) for key in more_metadata]
     return Cells(tuple(columns), "".join(joins))
 
 
-def _within(field: Field, join: str, relation: str, known: str) -> str:
-    """Joins what the field refers to and is among `known`, as `value`."""
+def _within(field: Field, join: str, relation: str, own: str, known: str) -> str:
+    """Joins what the field of the records in `own` refers to and is among `known`, as `value`."""
     if field.many:
         return (
             " LEFT JOIN (SELECT t.sourced_id, string_agg(l.id, ',' ORDER BY l.n) AS value"
             f' FROM {relation} t, unnest(t."{field.column}") WITH ORDINALITY AS l(id, n)'
-            f" WHERE l.id IN (SELECT sourced_id FROM {known}) GROUP BY 1) {join}"
-            f" ON {join}.sourced_id = t.sourced_id"
+            f" WHERE t.sourced_id IN ({own}) AND l.id IN (SELECT sourced_id FROM {known})"
+            f" GROUP BY 1) {join} ON {join}.sourced_id = t.sourced_id"
         )
     found = f"(SELECT sourced_id AS value FROM {known}) {join}"
     return f" LEFT JOIN {found} ON {join}.value = {cell(field)}"

@@ -97,9 +97,12 @@ def _begin(connection: Connection, choice: Choice, tell: Tell | None) -> datetim
     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
     connection.execute("SET LOCAL timezone = 'UTC'")
     connection.execute("SET LOCAL datestyle = 'ISO'")
-    # Sets of sourcedIds are looked up in memory.
+    # How large the sets of a part are, the planner cannot know: hashes are right for any size.
     connection.execute("SET LOCAL work_mem = '64MB'")
     connection.execute("SET LOCAL jit = off")
+    if choice.orgs:
+        connection.execute("SET LOCAL enable_nestloop = off")
+        connection.execute("SET LOCAL enable_mergejoin = off")
     found = connection.execute(versions.LATEST).fetchone()
     assert found is not None
     until: datetime = found[0]
