@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from rosterhub.jobs.decide import decide
+from rosterhub.jobs.decide import CannotDecideError, Decision, decide
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
 from rosterhub.transfer.run import run_import
@@ -154,3 +154,18 @@ def test_a_job_is_queued_with_the_decision(config: Settings, waiting: str) -> No
         config, "SELECT args FROM procrastinate.procrastinate_jobs WHERE status = 'todo'"
     )
     assert json.loads(json.dumps(jobs[-1][0])) == {"import_id": int(waiting)}
+
+
+def test_each_reason_against_a_decision_has_its_code(config: Settings, waiting: str) -> None:
+    later = send(config, package(many(100)))["jobId"]
+    refusals: tuple[tuple[str, Decision, str], ...] = (
+        ("999", "approve", "import_unknown"),
+        (later, "approve", "import_state"),
+        (waiting, "approve", "import_superseded"),
+        (later, "cancel", "import_ended"),
+    )
+    with connect(config.write_url) as connection:
+        for import_id, decision, code in refusals:
+            with pytest.raises(CannotDecideError) as refused:
+                decide(connection, int(import_id), decision)
+            assert refused.value.issue.code == code

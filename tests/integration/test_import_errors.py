@@ -254,6 +254,42 @@ def gradebook() -> dict[str, list[dict[str, str]]]:
     }
 
 
+@pytest.mark.parametrize(
+    ("entity", "changes", "code"),
+    [
+        ("academicSessions", {"schoolYear": "26"}, "year_invalid"),
+        ("lineItems", {"resultValueMax": "many"}, "number_invalid"),
+        ("scoreScales", {"scoreScaleValue": "A=5"}, "scale_values_invalid"),
+    ],
+)
+def test_values_of_other_kinds(
+    hub: Settings, entity: str, changes: dict[str, str], code: str
+) -> None:
+    scale = {"sourcedId": "scale", "title": "五段階", "type": "ordinal", "orgSourcedId": "school"}
+    scale |= {"courseSourcedId": "course", "classSourcedId": "class"}
+    data = gradebook() | {"scoreScales": [scale | {"scoreScaleValue": "{A:5}"}]}
+    data[entity][0] |= changes
+    document = refused(hub, package(data))
+    assert places(document["errors"]) == [(f"{entity}.csv", 2, next(iter(changes)), code)]
+    assert document["reasonCode"] == "rows_in_error"
+
+
+def test_a_master_identifier_stays_with_one_person(config: Settings) -> None:
+    data = board()
+    data["users"][0]["userMasterIdentifier"] = "m1"
+    assert send(config, package(data))["state"] == "completed"
+    other = person("p9", "A", "B", userMasterIdentifier="m1")
+    document = refused(config, csv_file("users", [other]), "users")
+    assert places(document["errors"]) == [
+        ("users.csv", 2, "userMasterIdentifier", "user_master_identifier_held")
+    ]
+
+
+def test_a_file_that_there_is_not(hub: Settings) -> None:
+    (error,) = refused(hub, orgs(GOOD), "pupils")["errors"]
+    assert error["code"] == "entity_unknown"
+
+
 def test_bounds_must_be_in_order(hub: Settings) -> None:
     data = gradebook()
     data["lineItems"][0] |= {"resultValueMin": "100", "resultValueMax": "9"}

@@ -31,6 +31,12 @@ def test_every_code_that_is_used_has_its_sentences() -> None:
     assert used <= set(issues.CODES)
 
 
+def test_every_code_is_brought_about_by_some_test() -> None:
+    """As far as a look at the tests can tell: each names the code that it expects."""
+    tests = "".join(p.read_text("utf-8") for p in Path(__file__).parents[1].rglob("test_*.py"))
+    assert {code for code in issues.CODES if f'"{code}"' not in tests} == set()
+
+
 @pytest.mark.parametrize("code", issues.CODES)
 def test_both_languages_speak_of_the_same_things(code: str) -> None:
     text = issues.CODES[code]

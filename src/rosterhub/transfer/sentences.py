@@ -40,10 +40,6 @@ CODES: dict[str, Sentence] = {
         "The file is empty. Export it again and send that.",
         "ファイルが空です。もう一度出力して送ってください。",
     ),
-    "upload_incomplete": S(
-        "The upload ended before the file was complete. Send it again.",
-        "ファイルの途中で送信が終わりました。もう一度送ってください。",
-    ),
     "entity_unknown": S(
         "There is no OneRoster file called {value}. Known are: {known}.",
         "{value} という OneRoster のファイルはありません。使えるもの: {known}",
