@@ -41,13 +41,17 @@ class Stack:
     def connect(self) -> psycopg.Connection[TupleRow]:
         return psycopg.connect(self.database, autocommit=True)
 
-    def upload(self, path: Path, entity: str | None) -> dict[str, Any]:
+    def upload(self, path: Path, entity: str | None, **fields: str) -> dict[str, Any]:
         """Import a file over HTTP; the job document once it has ended, with `seconds` in all."""
         url = f"{self.base}/api/v1.2/csv/import" + (f"/{entity}" if entity else "")
         started = time.perf_counter()
         # curl, as the manual has it: it takes no time that the hub could use.
         answer = subprocess.run(
-            ["curl", "-sS", "-H", f"X-API-Key: {self.key}", "-F", f"file=@{path}", url],
+            [
+                *("curl", "-sS", "-H", f"X-API-Key: {self.key}", "-F", f"file=@{path}"),
+                *(part for name, value in fields.items() for part in ("-F", f"{name}={value}")),
+                url,
+            ],
             check=True,
             capture_output=True,
         )
