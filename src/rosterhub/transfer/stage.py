@@ -115,8 +115,12 @@ def stage(
 
 def _marked(file: PackageFile, report: Callable[[list[Issue]], None]) -> str:
     """The encoding of a file by its byte order mark: the one thing about it that is certain."""
-    with file.open() as stream:
-        start = stream.read(2)
+    try:
+        with file.open() as stream:
+            start = stream.read(2)
+    except DAMAGED:
+        # Whoever reads on says so.
+        return "utf-8"
     if start not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return "utf-8"
     details = {"value": "utf-16"}
