@@ -25,9 +25,11 @@ from rosterhub.api import discovery, docs, errors, house, oneroster
 from rosterhub.api.checks import Checks
 from rosterhub.api.direct import Direct
 from rosterhub.api.hub import Hub
+from rosterhub.api.levels import Levels
 from rosterhub.api.middleware import Frame
 from rosterhub.api.routing import PlainRoutes
 from rosterhub.api.watch import Watch
+from rosterhub.api.whole_hub import WholeHub
 from rosterhub.settings import Settings, settings
 from rosterhub.store.connect import Pool, pools, small_pool
 from rosterhub.store.replica import Replica
@@ -92,6 +94,8 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
     redis = _redis(config)
     audit = Audit(house)
     clients = Clients(source)
+    checks = Checks(config, redis)
+    levels = Levels(own, house)
     app.state.hub = Hub(
         settings=config,
         pools=own,
@@ -100,20 +104,26 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
         tokens=Tokens(clients, SigningKeys(source)),
         audit=audit,
         redis=redis,
-        checks=Checks(config, redis),
+        checks=checks,
         totals=Totals(own),
         watch=Watch(own.write),
         replica=replica,
+        levels=levels,
+        whole=WholeHub(config, checks),
     )
     await own.open()
     await house.open(wait=False)
     await replica.open()
     audit.start()
-    partitions = asyncio.create_task(_ensure_partitions(house))
+    tasks = [
+        asyncio.create_task(_ensure_partitions(house)),
+        asyncio.create_task(levels.keep(), name="levels"),
+    ]
     try:
         yield
     finally:
-        partitions.cancel()
+        for task in tasks:
+            task.cancel()
         await audit.close()
         await replica.close()
         await house.close()

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 
-from rosterhub.api import metrics
+from rosterhub.api import scrape
 from rosterhub.api.checks import State
 from rosterhub.api.hub import hub
 
@@ -39,7 +39,7 @@ def _described(*statuses: str) -> dict[str, Any]:
 router = APIRouter(tags=["health"])
 router.add_api_route(
     "/metrics",
-    metrics.metrics,
+    scrape.metrics,
     summary="Numbers for Prometheus",
     response_class=PlainTextResponse,
 )

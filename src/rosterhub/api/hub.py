@@ -13,7 +13,9 @@ from rosterhub.access.scopes import full
 from rosterhub.access.tokens import Tokens
 from rosterhub.api.checks import Checks
 from rosterhub.api.errors import ApiError
+from rosterhub.api.levels import Levels
 from rosterhub.api.watch import Watch
+from rosterhub.api.whole_hub import WholeHub
 from rosterhub.settings import Settings
 from rosterhub.store.connect import Pools
 from rosterhub.store.replica import Replica
@@ -44,6 +46,8 @@ class Hub:
     totals: Totals
     watch: Watch
     replica: Replica
+    levels: Levels
+    whole: WholeHub
 
     @property
     def read_url(self) -> str:

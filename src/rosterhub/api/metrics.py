@@ -1,24 +1,11 @@
-"""Requests in numbers, for Prometheus at `/metrics` (docs/health.md).
+"""Counts requests and how long they took, for `/metrics` (docs/watching.md).
 
-Several API processes on a machine share their numbers through the files of
-`PROMETHEUS_MULTIPROC_DIR`, which has to be set before a process starts.
+On the path of every request, so it does the least it can.
 """
 
-import os
 from functools import lru_cache
 
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    REGISTRY,
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-)
-from prometheus_client.multiprocess import MultiProcessCollector
-from starlette.requests import Request
-from starlette.responses import Response
+from prometheus_client import Counter, Histogram, disable_created_metrics
 
 disable_created_metrics()
 
@@ -44,12 +31,3 @@ def observe(endpoint: str, method: str, status: int, seconds: float) -> None:
 @lru_cache(4096)
 def _series(endpoint: str, method: str, status: int) -> tuple[Counter, Histogram]:
     return _requests.labels(endpoint, method, status), _seconds.labels(endpoint, method)
-
-
-async def metrics(request: Request) -> Response:
-    """The numbers of all processes of this machine, in Prometheus' text format."""
-    registry = REGISTRY
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
