@@ -136,7 +136,7 @@ def test_what_belongs_to_a_deleted_object_is_not_exported_without_it(hub: Hub) -
         assert rows(hub.config, live.format(table)) == [(0,)]
     for table in ("result_learning_objective_ids", "result_score_scales"):
         assert rows(hub.config, live.format(table)) == [(0,)]
-    job = send(hub.config, exported(hub.config))
+    job = send(hub.config, exported(hub.config), profile="ims-1.2")
     assert changes(job) == (0, 0, 0)
     assert job["warnings"] == []
 
