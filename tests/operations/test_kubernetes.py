@@ -1,0 +1,266 @@
+"""The manifests of deploy/kubernetes: valid, closed, and true to the program and to compose."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from rosterhub.api import discovery, docs, house, oneroster
+from rosterhub.settings import Settings
+from tests.deploy.composing import SECRETS, services
+from tests.deploy.fronts import REPOSITORY
+from tests.operations.servers import Installation, installation, succeeded
+
+FOLDER = REPOSITORY / "deploy" / "kubernetes"
+Manifest = dict[str, Any]
+
+VERSIONS = ("1.30", "1.37")
+"""The oldest that we mean, and the newest whose schema there is."""
+OF_OPERATORS = {"Cluster"}
+"""Kinds whose schemas come with their operators, so that they cannot be looked at here."""
+
+
+def manifests() -> list[Manifest]:
+    chosen = yaml.safe_load((FOLDER / "kustomization.yaml").read_text("utf-8"))["resources"]
+    assert {*chosen, "kustomization.yaml", "secret.example.yaml"} == {
+        path.name for path in FOLDER.iterdir()
+    }
+    return [m for name in chosen for m in yaml.safe_load_all((FOLDER / name).read_text("utf-8"))]
+
+
+ALL = manifests()
+
+
+def one(kind: str, name: str) -> Manifest:
+    [found] = [m for m in ALL if (m["kind"], m["metadata"]["name"]) == (kind, name)]
+    return found
+
+
+def pods() -> dict[str, Manifest]:
+    """The pod of each thing that runs some, by the pod's name."""
+    found: dict[str, Manifest] = {}
+    for manifest in ALL:
+        spec = manifest.get("spec", {})
+        spec = spec.get("jobTemplate", {}).get("spec", spec)
+        if "template" in spec:
+            pod = spec["template"]
+            found[pod["metadata"]["labels"]["app.kubernetes.io/name"]] = pod
+    return found
+
+
+def containers() -> Iterator[tuple[Manifest, Manifest]]:
+    """Every container, with the spec of its pod."""
+    for pod in pods().values():
+        spec = pod["spec"]
+        for container in (*spec.get("initContainers", ()), *spec["containers"]):
+            yield spec, container
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_manifest_is_what_kubernetes_takes(version: str) -> None:
+    secret = yaml.safe_load((FOLDER / "secret.example.yaml").read_text("utf-8"))
+    for manifest in (*ALL, secret):
+        if manifest["kind"] not in OF_OPERATORS:
+            kubernetes_validate.validate(manifest, version, strict=True)
+    wrong = one("Service", "api")["spec"] | {"prots": []}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(one("Service", "api") | {"spec": wrong}, version, strict=True)
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="needs kubectl")
+def test_kustomize_puts_them_together() -> None:
+    done = subprocess.run(
+        ["kubectl", "kustomize", str(FOLDER)], capture_output=True, text=True, check=True
+    )
+    built = list(yaml.safe_load_all(done.stdout))
+    assert len(built) == len(ALL)
+    for manifest in built:
+        kind = manifest["kind"]
+        assert kind == "Namespace" or manifest["metadata"]["namespace"] == "rosterhub"
+    images = set(re.findall(r"image: (\S+)", done.stdout))
+    assert "registry.example.com/rosterhub-api:v1.0.0" in images
+    assert "rosterhub-api" not in images
+
+
+def test_every_container_is_closed_and_bounded() -> None:
+    assert len(list(containers())) == 6
+    for spec, container in containers():
+        assert spec["automountServiceAccountToken"] is False
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        context = container["securityContext"]
+        assert context["readOnlyRootFilesystem"] is True
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        resources = container["resources"]
+        assert {"cpu", "memory"} <= set(resources["requests"])
+        assert "memory" in resources["limits"]
+    user = re.search(r"^USER (\d+):\1$", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE)
+    assert user
+    for name in ("api", "worker", "migrate"):
+        assert pods()[name]["spec"]["securityContext"]["runAsUser"] == int(user[1])
+
+
+def test_images_are_those_of_compose() -> None:
+    composed = services(**SECRETS)
+    used = {container["image"] for _, container in containers()}
+    assert used == {"rosterhub-api", composed["redis"]["image"], composed["postgres"]["image"]}
+    major = composed["postgres"]["image"].partition(":")[2].partition("-")[0]
+    assert f"postgresql:{major}-" in one("Cluster", "rosterhub-db")["spec"]["imageName"]
+
+
+def test_settings_are_ours_and_take_these_values() -> None:
+    data = one("ConfigMap", "rosterhub-settings")["data"]
+    names = {name.upper() for name in Settings.model_fields}
+    assert set(data) <= names
+    given = Settings.model_validate({name.lower(): value for name, value in data.items()})
+    assert given.web_concurrency * 4 * (2 * given.database_pool_size) < 200
+    script = (REPOSITORY / "scripts" / "backup-database.sh").read_text("utf-8")
+    of_the_backup = set(re.findall(r"^#   ([A-Z_]+) ", script, re.MULTILINE)) | {
+        "DATABASE_WRITE_URL"
+    }
+    for _, container in containers():
+        variables = {variable["name"] for variable in container.get("env", ())}
+        known = of_the_backup if container["name"] == "backup" else names
+        assert variables <= known | {"PGPASSWORD"}, container["name"]
+
+
+def test_what_is_referred_to_is_there() -> None:
+    secret = yaml.safe_load((FOLDER / "secret.example.yaml").read_text("utf-8"))
+    secrets = {
+        secret["metadata"]["name"]: set(secret["stringData"]),
+        # The operator makes this one for a Cluster of that name.
+        f"{one('Cluster', 'rosterhub-db')['metadata']['name']}-app": {"password"},
+    }
+    for spec, container in containers():
+        for variable in container.get("env", ()):
+            source = variable.get("valueFrom", {})
+            if wanted := source.get("secretKeyRef"):
+                assert wanted["key"] in secrets[wanted["name"]]
+            if wanted := source.get("configMapKeyRef"):
+                assert wanted["key"] in one("ConfigMap", wanted["name"])["data"]
+        volumes = {volume["name"] for volume in spec["volumes"]}
+        assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
+    claim = pods()["backup"]["spec"]["volumes"][1]["persistentVolumeClaim"]["claimName"]
+    assert one("PersistentVolumeClaim", claim)
+
+
+def test_urls_lead_to_services_that_are_there() -> None:
+    data = one("ConfigMap", "rosterhub-settings")["data"]
+    cluster = one("Cluster", "rosterhub-db")
+    database = cluster["spec"]["bootstrap"]["initdb"]
+    for name, service in (("DATABASE_URL", "-ro"), ("DATABASE_WRITE_URL", "-rw")):
+        url = urlsplit(data[name])
+        assert url.hostname == cluster["metadata"]["name"] + service
+        assert url.path == f"/{database['database']}"
+        assert (url.username, url.password) == (database["owner"], None)
+    redis = urlsplit(data["REDIS_URL"])
+    assert redis.port == one("Service", redis.hostname or "")["spec"]["ports"][0]["port"]
+
+
+def test_probes_ask_what_the_api_answers_at_its_port() -> None:
+    [container] = pods()["api"]["spec"]["containers"]
+    [port] = container["ports"]
+    assert str(port["containerPort"]) == one("ConfigMap", "rosterhub-settings")["data"]["API_PORT"]
+    assert one("Service", "api")["spec"]["ports"][0]["targetPort"] == port["name"]
+    served = house.document("https://hub")["paths"]
+    for probe, path in (
+        ("startupProbe", "/health/live"),
+        ("livenessProbe", "/health/live"),
+        ("readinessProbe", "/health/ready"),
+    ):
+        assert container[probe]["httpGet"] == {"path": path, "port": port["name"]}
+        assert "get" in served[path]
+    annotations = pods()["api"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/path"] in served
+    assert annotations["prometheus.io/port"] == str(port["containerPort"])
+
+
+def test_selectors_find_the_pods_they_mean() -> None:
+    for manifest in ALL:
+        selector = manifest.get("spec", {}).get("selector")
+        if isinstance(selector, dict):
+            labels = selector.get("matchLabels", selector)
+            named = labels["app.kubernetes.io/name"]
+            assert named == manifest["metadata"]["name"]
+            assert named in pods()
+    policies = [m for m in ALL if m["kind"] == "NetworkPolicy"]
+    text = yaml.safe_dump_all(policies)
+    assert set(re.findall(r"app.kubernetes.io/name: (\S+)", text)) <= set(pods())
+    # And who needs the database or Redis may reach it.
+    [hub] = one("NetworkPolicy", "hub")["spec"]["podSelector"]["matchExpressions"]
+    assert set(hub["values"]) == set(pods()) - {"redis"}
+
+
+def test_clients_reach_all_that_is_served_but_the_numbers() -> None:
+    ingress = one("Ingress", "rosterhub")
+    paths = ingress["spec"]["rules"][0]["http"]["paths"]
+    routes = (*oneroster.routes(), *discovery.routes(), *docs.routes())
+    served = {route.path for route in routes} | set(house.document("https://hub")["paths"])
+
+    def reached(path: str) -> bool:
+        return any(path == p["path"] or path.startswith(f"{p['path']}/") for p in paths)
+
+    assert {path for path in served if not reached(path)} == {"/metrics"}
+    largest = ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-body-size"]
+    assert int(largest) == Settings.model_fields["csv_upload_max_size"].default + 1_048_576
+
+
+def test_the_database_is_tuned_as_on_a_server_of_its_size() -> None:
+    wanted: dict[str, str] = {}
+    for name in ("common.conf", "16gb.conf"):
+        text = (REPOSITORY / "deploy" / "postgresql" / name).read_text("utf-8")
+        wanted |= re.findall(r"^([a-z_]+) = '?([^'\n]*)'?$", text, re.MULTILINE)
+    # The operator keeps these to itself.
+    for fixed in ("listen_addresses", "wal_level", "hot_standby", "password_encryption"):
+        del wanted[fixed]
+    for replication in ("max_wal_senders", "max_replication_slots"):
+        del wanted[replication]
+    parameters = one("Cluster", "rosterhub-db")["spec"]["postgresql"]["parameters"]
+    assert parameters == wanted
+
+
+def without_password(url: str) -> tuple[str, str]:
+    """As the manifests have it: the URL, and the password beside it."""
+    parts = urlsplit(url)
+    place = f"{parts.username}@{parts.hostname}:{parts.port}"
+    return urlunsplit(parts._replace(netloc=place)), parts.password or ""
+
+
+@pytest.fixture
+def server(config: Settings, tmp_path: Path) -> Installation:
+    return installation(tmp_path, config)
+
+
+def test_a_url_without_a_password_and_the_password_beside_it_will_do(server: Installation) -> None:
+    url, password = without_password(server.url)
+    [container] = pods()["migrate"]["spec"]["containers"]
+    program, *arguments = container["args"]
+    assert program == "rosterhub"
+    secret = {"DATABASE_URL": url, "PGPASSWORD": password}
+    succeeded(server.rosterhub(*arguments, **secret))
+    assert server.rosterhub(*arguments, **secret | {"PGPASSWORD": "wrong"}).returncode != 0
+
+
+def test_the_backup_job_writes_a_backup(server: Installation) -> None:
+    spec = pods()["backup"]["spec"]
+    [script], [container] = spec["initContainers"], spec["containers"]
+    source = re.search(r"/site-packages/(rosterhub/\S+\.sh)", script["command"][-1])
+    assert source
+    url, password = without_password(server.url)
+    given = {v["name"]: v.get("value", "") for v in container["env"]}
+    given |= {"DATABASE_WRITE_URL": url, "DATABASE_URL": "", "PGPASSWORD": password}
+    place = str(server.home / "backups")
+    given = {name: value.replace("/backups", place) for name, value in given.items()}
+    program, path = container["command"]
+    assert Path(path).name == Path(source[1]).name
+    said = succeeded(server.run(program, str(REPOSITORY / "src" / source[1]), **given))
+    assert "Backup completed: db-backup-" in said
+    assert len(server.backups) == 1
