@@ -1,5 +1,6 @@
 """The manifests of deploy/kubernetes: valid, closed, and true to the program and to compose."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import httpx
 import kubernetes_validate
 import pytest
 import yaml
@@ -16,7 +18,10 @@ from rosterhub.api import discovery, docs, house, oneroster
 from rosterhub.settings import Settings
 from tests.deploy.composing import SECRETS, services
 from tests.deploy.fronts import REPOSITORY
+from tests.hubs import ROSTERHUB, free_port, plain_environment
+from tests.integration.test_serve import answers
 from tests.operations.servers import Installation, installation, succeeded
+from tests.serving import until
 
 FOLDER = REPOSITORY / "deploy" / "kubernetes"
 Manifest = dict[str, Any]
@@ -225,6 +230,45 @@ def test_the_database_is_tuned_as_on_a_server_of_its_size() -> None:
         del wanted[replication]
     parameters = one("Cluster", "rosterhub-db")["spec"]["postgresql"]["parameters"]
     assert parameters == wanted
+
+
+READ_ONLY = """
+mount --make-rprivate / && mount -t tmpfs tmpfs /mnt && mount -o remount,bind,ro / || exit 9
+touch /written 2>/dev/null && exit 8
+exec "$@"
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make a file system read-only")
+def test_the_api_needs_to_write_to_its_temporary_folder_alone(config: Settings) -> None:
+    """As its container has it: a root that cannot be written, and a volume at /tmp."""
+    port = free_port()
+    data = one("ConfigMap", "rosterhub-settings")["data"]
+    of_the_test = {"API_PORT": str(port), "TMPDIR": "/mnt", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = (
+        data
+        | of_the_test
+        | {
+            "DATABASE_URL": config.read_url,
+            "DATABASE_WRITE_URL": config.write_url,
+            "REDIS_URL": config.redis_url,
+        }
+    )
+    [container] = pods()["api"]["spec"]["containers"]
+    command = [*ROSTERHUB, *container["args"][1:]]
+    process = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh", *command],
+        env=plain_environment(**environment),
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: process.poll() is not None or answers(url), 30)
+        assert process.poll() is None
+        assert httpx.get(f"{url}{container['readinessProbe']['httpGet']['path']}").is_success
+        assert "rosterhub_pool_connections_max" in httpx.get(f"{url}/metrics").text
+    finally:
+        process.terminate()
+        process.wait(40)
 
 
 def without_password(url: str) -> tuple[str, str]:
