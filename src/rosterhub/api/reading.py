@@ -14,7 +14,7 @@ from rosterhub.api.errors import ApiError, invalid
 from rosterhub.model import filters, values
 from rosterhub.model.operations import Operation
 from rosterhub.store import collections
-from rosterhub.store.collections import MAX_LIMIT, Cursor, Page, Query, Statement
+from rosterhub.store.collections import MAX_LIMIT, Page, Query, Statement
 from rosterhub.store.conditions import BadValue, UnknownField
 
 _COLLECTION = ("limit", "offset", "sort", "orderBy", "filter", "fields", "cursor")
@@ -76,27 +76,27 @@ def single(operation: Operation, query_string: str) -> tuple[Statement, Statemen
 
 def links(read: Read, url: str, page: Page, total: int) -> str:
     """The Link header (RFC 8288): `next` and `prev` where there are such pages, `first`, `last`."""
-    query, found = read.query, list[str]()
-
-    def add(rel: str, offset: int, place: str = "") -> None:
-        found.append(f'<{url}?{read.parameters}&offset={offset}{place}>; rel="{rel}"')
-
+    query, begin = read.query, f"<{url}?{read.parameters}&offset="
+    found: list[str] = []
     backward = query.cursor is not None and query.cursor.backward
     if page.more or backward:
-        add("next", query.offset + page.records, _place(page.last))
+        found.append(f'{begin}{query.offset + page.records}{_after(page.last)}>; rel="next"')
     # On the way back `more` is what lies before; an import may have made that more than we came by.
     if page.more if backward else query.offset > 0:
-        add("prev", max(query.offset - query.limit, 0), _place(page.first, backward=True))
-    add("first", 0)
-    add("last", max((total - 1) // query.limit * query.limit, 0))
+        before = max(query.offset - query.limit, 0)
+        found.append(f'{begin}{before}{_before(page.first)}>; rel="prev"')
+    found.append(f'{begin}0>; rel="first"')
+    last = max((total - 1) // query.limit * query.limit, 0)
+    found.append(f'{begin}{last}>; rel="last"')
     return ", ".join(found)
 
 
-def _place(key: str, *, backward: bool = False) -> str:
-    if not key:
-        return ""
-    time, _, sourced_id = key.rpartition("~")
-    return f"&cursor={quote(str(Cursor(sourced_id, time, backward)), safe='')}"
+def _after(key: str) -> str:
+    return f"&cursor=after~{quote(key, safe='')}" if key else ""
+
+
+def _before(key: str) -> str:
+    return f"&cursor=before~{quote(key, safe='')}" if key else ""
 
 
 def _given(query_string: str, known: tuple[str, ...]) -> dict[str, str]:

@@ -53,9 +53,12 @@ class Parent:
         return COLLECTIONS[self.collection]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """One operation: `path` is below the bases of its service, any of `scopes` lets a caller in."""
+    """One operation: `path` is below the bases of its service, any of `scopes` lets a caller in.
+
+    Each is there once, and what is made of it is kept by which one it is.
+    """
 
     id: str
     service: str

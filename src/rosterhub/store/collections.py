@@ -55,10 +55,6 @@ class Cursor:
     time: str = ""
     backward: bool = False
 
-    def __str__(self) -> str:
-        parts = ["before" if self.backward else "after", self.time, self.sourced_id]
-        return "~".join(p for p in parts if p)
-
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -108,7 +104,7 @@ def cursor(text: str, sort: str) -> Cursor:
 @dataclass(frozen=True, slots=True)
 class Page:
     """What a page's statement found: `docs` are the `records` documents with commas between them,
-    `more` tells of further ones, `first` and `last` are the cursors' keys.
+    `more` tells of further ones, `first` and `last` are what the cursors at its ends end with.
     """
 
     docs: bytes
