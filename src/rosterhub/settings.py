@@ -90,7 +90,9 @@ class Settings(BaseSettings):
         65_000, description="How long an idle HTTP connection is kept, in milliseconds."
     )
     database_pool_size: Annotated[int, Field(ge=1, le=200)] = Field(
-        8, description="Database connections of one API process."
+        8,
+        description="Database connections of one API process for reads; half as many more for"
+        " changes.",
     )
     api_host: str = Field("127.0.0.1", description="The address the API listens on.")
     api_port: Annotated[int, Field(ge=0, le=65_535)] = Field(

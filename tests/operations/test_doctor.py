@@ -204,7 +204,7 @@ def test_clocks_that_are_apart(server: Installation, monkeypatch: pytest.MonkeyP
 
 def test_more_connections_than_there_are(server: Installation) -> None:
     text = bad(server, WEB_CONCURRENCY="64")["connections"][1]
-    assert "532 connections" in text
+    assert "916 connections" in text
 
 
 def test_the_next_months_partition(server: Installation, config: Settings) -> None:

@@ -60,12 +60,25 @@ def pools(config: Settings | None = None) -> Pools:
     config = config or settings()
     size = config.database_pool_size
     replica = None if config.read_url == config.write_url else _pool(config.read_url, size)
-    # A change must not be tried twice; fewer, as there are few changes.
-    write = _SoundPool(config.write_url, **_pool_options(max(2, size // 2)))
+    # A change must not be tried twice.
+    write = _SoundPool(config.write_url, **_pool_options(_for_changes(size)))
     return Pools(write, _pool(config.write_url, size), replica)
 
 
-def small_pool(url: str, size: int = 2) -> Pool:
+def most_connections(config: Settings) -> int:
+    """How many connections to the primary one API process may have."""
+    size = config.database_pool_size
+    return size + _for_changes(size) + _SMALL
+
+
+def _for_changes(size: int) -> int:
+    return max(2, size // 2)
+
+
+_SMALL = 2
+
+
+def small_pool(url: str, size: int = _SMALL) -> Pool:
     """A pool, not yet open, for what must never wait behind slow reads: it fails within a second
     when there is no connection, and hands out none that is broken."""
     return _SoundPool(url, **_pool_options(size, timeout=1))

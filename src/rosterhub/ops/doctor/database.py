@@ -9,7 +9,7 @@ from rosterhub.model.entities import RECORDS
 from rosterhub.ops.doctor.findings import Finding, fail, ok, warn
 from rosterhub.settings import Settings
 from rosterhub.store import revision
-from rosterhub.store.connect import Connection, connect
+from rosterhub.store.connect import Connection, connect, most_connections
 from rosterhub.store.schema import indexes
 
 _LONGEST_NAME = 63
@@ -129,7 +129,7 @@ def connections(connection: Connection, config: Settings) -> Iterator[Finding]:
     """Whether the API may open more connections than the server takes."""
     row = connection.execute("SELECT current_setting('max_connections')::integer").fetchone()
     assert row
-    wanted = config.web_concurrency * config.database_pool_size + _FEW
+    wanted = config.web_concurrency * most_connections(config) + _FEW
     if wanted <= row[0]:
         yield ok(
             "connections",
@@ -139,10 +139,11 @@ def connections(connection: Connection, config: Settings) -> Iterator[Finding]:
     else:
         yield warn(
             "connections",
-            f"WEB_CONCURRENCY times DATABASE_POOL_SIZE and {_FEW} more are {wanted} connections, "
-            f"and the server takes {row[0]}. Raise max_connections, or lower one of the two.",
-            f"WEB_CONCURRENCY × DATABASE_POOL_SIZE + {_FEW} は {wanted} で、max_connections の "
-            f"{row[0]} を超えます。どちらかを調整してください。",
+            f"WEB_CONCURRENCY times {most_connections(config)} (by DATABASE_POOL_SIZE) and {_FEW} "
+            f"more are {wanted} connections, and the server takes {row[0]}. Raise max_connections, "
+            "or lower one of the two.",
+            f"WEB_CONCURRENCY × {most_connections(config)} (DATABASE_POOL_SIZE による) + {_FEW} は"
+            f" {wanted} で、max_connections の {row[0]} を超えます。どちらかを調整してください。",
         )
 
 
