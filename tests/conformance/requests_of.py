@@ -66,14 +66,29 @@ def meet(case: Case) -> None:
         _walk_on_known_paths(case)
     if Place.QUERY not in wrong and isinstance(case.query, dict):
         _keep_cursor_to_its_order(case.query)
-        if "asOf" in case.query:
-            case.query["asOf"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+        _keep_export_to_the_board(case.query)
     if Place.BODY not in wrong:
         _mend(case.body)
     if not wrong and isinstance(case.query, dict) and isinstance(case.body, dict):
         # An option of an import is given once.
         for name in case.query.keys() & case.body.keys():
             del case.query[name]
+        if "strict" in (case.query.get("level"), case.body.get("level")):
+            # Which takes UTF-8 alone.
+            for given in (case.query, case.body):
+                given.pop("encoding", None)
+
+
+def _keep_export_to_the_board(query: dict[str, Any]) -> None:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    for name in ("asOf", "since"):
+        if name in query:
+            query[name] = now
+    if "asOf" in query:
+        # A delta ends now.
+        query.pop("since", None)
+    if "org" in query:
+        query["org"] = [KNOWN["orgs"]]
 
 
 def tolerated(case: Case, contract: Contract) -> bool:

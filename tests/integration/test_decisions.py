@@ -63,7 +63,8 @@ def test_approved_it_waits_again_if_it_would_do_more_by_now(
 def test_rejected_it_is_gone(config: Settings, client: httpx.Client, waiting: str) -> None:
     answer = client.post(f"{JOBS}/{waiting}/reject")
     assert (answer.status_code, answer.json()["job"]["state"]) == (200, "rejected")
-    assert rows(config, "SELECT count(*) FROM import_chunks") == [(0,)]
+    kept = "SELECT count(*) FROM import_chunks WHERE import_id = %s"
+    assert rows(config, kept, waiting) == [(0,)]
     again = client.post(f"{JOBS}/{waiting}/approve")
     assert again.status_code == 409
     assert "rejected" in again.json()["imsx_description"]

@@ -237,7 +237,17 @@ DIFFERENCE_CSV = _answer("text/csv", {"type": "string"}, "import")
 DIFFERENCE_TEXT = _answer("text/plain", {"type": "string"}, "import")
 SHOW_JOB = _answer("application/json", _closed(job=_named("Job")), "import")
 ERRORS_CSV = _answer("text/csv", {"type": "string"}, "import")
-EVENTS: dict[str, Any] = _answer("text/event-stream", {"type": "string"}, "import")
+_EVENT: dict[str, Any] = {
+    "description": "One of the events: data is the job document as JSON.",
+    "type": "object",
+    "properties": {
+        "event": {"type": "string", "enum": ["progress", "end"]},
+        "id": {"type": "string", "enum": ["end"]},
+        "data": {"type": "string"},
+    },
+    "required": ["event", "data"],
+}
+EVENTS: dict[str, Any] = _answer("text/event-stream", _EVENT, "import")
 EVENTS["responses"]["204"] = {"description": "The end was seen before (Last-Event-ID: end)."}
 UPLOAD = _answer("application/octet-stream", {"type": "string", "format": "binary"}, "import")
 EXPORT_PACKAGE = _download("application/zip")
