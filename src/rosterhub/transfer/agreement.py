@@ -34,12 +34,12 @@ def check(scene: Scene) -> None:
 def _meant(scene: Scene, target: str, column: StagedColumn, *wanted: str) -> tuple[str, list[str]]:
     """Joins from `s` to the record that `column` names, as it will be; SQL for fields of it."""
     entity = ENTITIES[target]
-    joins = f' LEFT JOIN {entity.table} t ON t.sourced_id = s."{column.sql}"'
+    joins = f" LEFT JOIN {entity.table} t ON t.sourced_id = {column.cell}"
     fields = [entity.by_name[csv] for csv in wanted]
     file = scene.staged.get(target)
     if not file:
         return joins, [f't."{f.column}"::text' for f in fields]
-    joins += f' LEFT JOIN {file.table} a ON a.sourced_id = s."{column.sql}"'
+    joins += f" LEFT JOIN {file.table} a ON a.sourced_id = {column.cell}"
     values: list[str] = []
     for field in fields:
         held = f't."{field.column}"::text'
@@ -53,7 +53,7 @@ def _type_of_target(scene: Scene, column: StagedColumn, wanted: str) -> None:
     assert column.field.reference is not None
     joins, (kind,) = _meant(scene, column.field.reference, column, "type")
     rows = (
-        f'SELECT s.line, s."{column.sql}" AS value, {kind} AS other FROM {scene.file.table} s'
+        f"SELECT s.line, {column.cell} AS value, {kind} AS other FROM {scene.file.table} s"
         f"{joins} WHERE {live(scene.file)} AND {kind} <> %(wanted)s"
     )
     details = f"{_TARGET} || jsonb_build_object('known', %(wanted)s::text)"
@@ -94,7 +94,7 @@ def _own_profile(scene: Scene) -> None:
         return
     joins, (owner,) = _meant(scene, "userProfiles", column, "userSourcedId")
     rows = (
-        f'SELECT s.line, s."{column.sql}" AS value, {owner} AS other FROM {scene.file.table} s'
+        f"SELECT s.line, {column.cell} AS value, {owner} AS other FROM {scene.file.table} s"
         f"{joins} WHERE {live(scene.file)} AND {owner} <> s.user_sourced_id"
     )
     error(scene, "profile_of_another", column.csv, rows, _TARGET)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rosterhub.model.entities import RECORDS, Entity, Field, Kind
+from rosterhub.store.documents import instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +66,13 @@ def cell(field: Field) -> str:
         case Kind.BOOLEAN:
             return f"CASE WHEN {column} THEN 'true' WHEN NOT {column} THEN 'false' END"
         case Kind.DATETIME:
-            return time(column)
+            return instant(column)
         case Kind.USER_IDS | Kind.SCALE_VALUES:
             return f"'{{' || array_to_string({column}, '}},{{') || '}}'"
         case Kind.DATE | Kind.FLOAT | Kind.INTEGER:
             return f"{column}::text"
         case _:
             return column
-
-
-def time(value: str) -> str:
-    """SQL for a time as the standard writes it."""
-    return f"to_char({value} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
 
 
 def metadata(key: str) -> str:

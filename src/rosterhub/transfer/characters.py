@@ -4,12 +4,12 @@ and what systems put where they had no character. All are kept as they are, and 
 
 from rosterhub.model.entities import Kind
 from rosterhub.transfer.columns import StagedColumn
-from rosterhub.transfer.rules import Rule, cell_of
+from rosterhub.transfer.rules import Rule
 from rosterhub.transfer.stage import StagedFile
 
 _PRIVATE = r"[\uE000-\uF8FF\U000F0000-\U000FFFFD\U00100000-\U0010FFFD]"
 _LOST, _DOUBTFUL = ("〓", "\ufffd"), ("?", "□")
-_NAMES = frozenset(
+NAMES = frozenset(
     {
         *("name", "givenName", "familyName", "middleName"),
         *("preferredGivenName", "preferredFamilyName", "preferredMiddleName"),
@@ -24,7 +24,7 @@ def rules(file: StagedFile) -> list[Rule]:
     for column in file.columns.staged:
         if column.field.kind is not Kind.TEXT or column.field.enumeration:
             continue
-        cell = cell_of(column)
+        cell = column.cell
         if "private" in file.odd:
             value = _characters(cell, file.encoding)
             odd = f"{cell} ~ '{_PRIVATE}'"
@@ -39,7 +39,7 @@ def rules(file: StagedFile) -> list[Rule]:
 
 
 def _is_name(column: StagedColumn) -> bool:
-    return column.field.csv in _NAMES or column.field.csv.startswith("metadata.jp.kana")
+    return column.field.csv in NAMES or column.field.csv.startswith("metadata.jp.kana")
 
 
 def _characters(cell: str, encoding: str) -> str:

@@ -13,11 +13,12 @@ from rosterhub.model import values
 from rosterhub.model.entities import Enumeration, Field, Kind
 from rosterhub.model.profiles import DEFAULT_PROFILE, PROFILES, Profile
 from rosterhub.store.connect import Connection, compiled
+from rosterhub.store.documents import instant
 from rosterhub.transfer import agreement, characters, japan, placeholders, records, relations
 from rosterhub.transfer.columns import StagedColumn
 from rosterhub.transfer.findings import Scene, live
 from rosterhub.transfer.issues import Issue, Level, at
-from rosterhub.transfer.rules import Rule, cell_of
+from rosterhub.transfer.rules import Rule
 from rosterhub.transfer.stage import StagedFile
 
 
@@ -98,7 +99,7 @@ def _mend(scene: Scene, hits: dict[Rule, int]) -> None:
             if now.setdefault(rule.column, rule) is not rule:
                 later.append(rule)
         sets = ", ".join(
-            f'"{column.sql}" = CASE WHEN {r.predicate} THEN {r.fix} ELSE {cell_of(column)} END'
+            f'"{column.sql}" = CASE WHEN {r.predicate} THEN {r.fix} ELSE {column.cell} END'
             for column, r in now.items()
         )
         where = " OR ".join(f"({rule.predicate})" for rule in now.values())
@@ -109,7 +110,7 @@ def _mend(scene: Scene, hits: dict[Rule, int]) -> None:
 def _pass_over_blank_rows(scene: Scene) -> bool:
     """Forget rows without any value, of which spreadsheets leave some at the end of a file."""
     file = scene.file
-    cells = ", ".join(cell_of(c) for c in file.columns.staged)
+    cells = ", ".join(c.cell for c in file.columns.staged)
     row = scene.connection.execute(
         compiled(
             f"WITH blank AS (DELETE FROM {file.table} s WHERE num_nonnulls({cells}) = 0"
@@ -127,7 +128,7 @@ def _pass_over_blank_rows(scene: Scene) -> bool:
 
 def _write(scene: Scene, rule: Rule, count: int) -> None:
     """Every row in error is written; of most warnings the first row, with the number of all."""
-    value = f"'value', left({rule.value or cell_of(rule.column)}, 100)"
+    value = f"'value', left({rule.value or rule.column.cell}, 100)"
     taken = f", 'taken', {rule.fix}" if rule.fix else ""
     severity = rule.severity if rule.severity == "error" else at(scene.level, rule.code)
     once = severity == "warning" and not rule.each
@@ -164,8 +165,8 @@ def _spaces(file: StagedFile) -> list[Rule]:
             "spaces_trimmed",
             "warning",
             c,
-            f's."{c.sql}" <> btrim(s."{c.sql}", {_BLANKS})',
-            f"nullif(btrim(s.\"{c.sql}\", {_BLANKS}), '')",
+            f"{c.cell} <> btrim({c.cell}, {_BLANKS})",
+            f"nullif(btrim({c.cell}, {_BLANKS}), '')",
         )
         for c in file.columns.staged
     ]
@@ -175,7 +176,7 @@ def _repairs(file: StagedFile) -> list[Rule]:
     """What is understood without guessing (spec/csv.md, "tolerant")."""
     rules: list[Rule] = []
     for column in file.columns.staged:
-        field, cell = column.field, cell_of(column)
+        field, cell = column.field, column.cell
         if field.reference and "NULL" in file.odd:
             rules.append(Rule("null_literal", "warning", column, f"{cell} = 'NULL'", "NULL"))
         if field.many:
@@ -226,9 +227,7 @@ def _loose_time(column: StagedColumn, cell: str) -> Rule:
         f" AND ({cell} ~ '{known}' OR {padded} ~ '{known}')"
     )
     time = f"CASE WHEN {cell} ~ '{known}' THEN {cell} WHEN {padded} ~ '{known}' THEN {padded} END"
-    taken = (
-        f"to_char(({time})::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
-    )
+    taken = instant(f"({time})::timestamptz")
     return Rule("datetime_form", "warning", column, odd, taken)
 
 
@@ -261,7 +260,7 @@ def _forms(file: StagedFile) -> list[Rule]:
     """Every value by its kind, and what is required."""
     rules: list[Rule] = []
     for column in file.columns.staged:
-        cell = cell_of(column)
+        cell = column.cell
         delta_needs = file.mode == "delta" and column.field.csv in ("status", "dateLastModified")
         if column.field.csv == "sourcedId" or delta_needs:
             rules.append(_required(column, f"{cell} IS NULL"))
@@ -279,7 +278,7 @@ def _forms(file: StagedFile) -> list[Rule]:
         given = "s.subjects IS NOT NULL AND s.subject_codes IS NOT NULL"
         rules.append(Rule("list_lengths_differ", "warning", column, f"{given} AND {differ}"))
     for column in filter(None, map(file.columns.get, _BY_POSITION)):
-        rules.append(Rule("list_gap", "error", column, f"{cell_of(column)} ~ '^,|,,'"))
+        rules.append(Rule("list_gap", "error", column, f"{column.cell} ~ '^,|,,'"))
     return rules
 
 
@@ -292,7 +291,7 @@ def _bulk_system_fields(file: StagedFile) -> list[Rule]:
     for csv, code in (("status", "bulk_status"), ("dateLastModified", "bulk_date")):
         column = file.columns.get(csv)
         if column:
-            rules.append(Rule(code, "warning", column, f's."{column.sql}" IS NOT NULL'))
+            rules.append(Rule(code, "warning", column, f"{column.cell} IS NOT NULL"))
     return rules
 
 

@@ -23,6 +23,18 @@ class StagedColumn:
     sql: str
     position: int
 
+    @property
+    def cell(self) -> str:
+        """SQL for the column of the staging table, aliased `s`."""
+        return f's."{self.sql}"'
+
+    @property
+    def values(self) -> tuple[str, str]:
+        """What joins a row to each value of its cell, of which a list has several; SQL for it."""
+        if not self.field.many:
+            return "", self.cell
+        return f", unnest(string_to_array({self.cell}, ',')) AS e(value)", "e.value"
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:

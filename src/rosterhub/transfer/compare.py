@@ -144,7 +144,7 @@ def _freed(connection: Connection, file: StagedFile) -> tuple[tuple[str, Records
             query = (
                 f"SELECT t.sourced_id FROM {file.entity.table} t"
                 f" JOIN {file.table} s USING (sourced_id) JOIN {plan_table(file)} p USING (line)"
-                f" WHERE p.action = '{UPDATE}' AND t.{name} <> coalesce(s.\"{column.sql}\", '')"
+                f" WHERE p.action = '{UPDATE}' AND t.{name} <> coalesce({column.cell}, '')"
                 f' AND EXISTS (SELECT FROM {file.table} o WHERE o."{column.sql}" = t.{name})'
             )
             table = f"{file.table}_freed_{column.position}"

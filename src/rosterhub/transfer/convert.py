@@ -17,7 +17,7 @@ _CASTS = {
 
 def value(column: StagedColumn) -> str:
     """SQL for the typed value of a staged cell; NULL stays NULL."""
-    cell, field = f's."{column.sql}"', column.field
+    cell, field = column.cell, column.field
     if field.many:
         return f"string_to_array({cell}, ',')"
     if field.kind in (Kind.USER_IDS, Kind.SCALE_VALUES):
@@ -110,5 +110,4 @@ def _key(column: StagedColumn) -> str:
 
 def cell(column: StagedColumn) -> str:
     """SQL for the value that a `metadata.*` cell has in the flat metadata object."""
-    text = f's."{column.sql}"'
-    return f"{text}::integer" if column.field.kind is Kind.INTEGER else text
+    return f"{column.cell}::integer" if column.field.kind is Kind.INTEGER else column.cell

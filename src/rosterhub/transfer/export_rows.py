@@ -14,9 +14,10 @@ from psycopg import sql
 from rosterhub.model.entities import Entity
 from rosterhub.store import versions
 from rosterhub.store.connect import Connection, compiled
+from rosterhub.store.documents import instant
 from rosterhub.store.schema import columns
 from rosterhub.transfer import org_part
-from rosterhub.transfer.cells import Cells, cells, time
+from rosterhub.transfer.cells import Cells, cells
 from rosterhub.transfer.export_options import Choice
 from rosterhub.transfer.spreadsheet import EYES_ONLY, harmless_sql
 
@@ -130,7 +131,7 @@ def _difference(entity: Entity, now: _Side, then: _Side, until: datetime) -> str
         f"coalesce((SELECT d.date_last_modified FROM {entity.table} d WHERE d.sourced_id = h.id"
         f" AND d.status = 'tobedeleted'), '{until.isoformat()}')"
     )
-    changed = time(f"CASE WHEN n.id IS NULL THEN {deleted} ELSE n.changed END")
+    changed = instant(f"CASE WHEN n.id IS NULL THEN {deleted} ELSE n.changed END")
     values = ["id", "status", "changed"]
     values += [f"cells[{n}]" for n, _ in enumerate(now.cells.columns, 1)]
     return (

@@ -5,10 +5,11 @@ and one that looks at other rows.
 """
 
 from rosterhub.model.profiles import Profile
+from rosterhub.transfer.characters import NAMES
 from rosterhub.transfer.columns import StagedColumn
 from rosterhub.transfer.findings import Scene, live, warning
 from rosterhub.transfer.profile import REQUIRED_BY_STRICTER
-from rosterhub.transfer.rules import Rule, cell_of
+from rosterhub.transfer.rules import Rule
 from rosterhub.transfer.stage import StagedFile
 
 _GRADES = (*(f"P{n}" for n in range(1, 7)), *(f"{stage}{n}" for stage in "JHE" for n in (1, 2, 3)))
@@ -20,13 +21,7 @@ _ROLES = (
 )
 _MANAGERS = "('districtAdministrator', 'siteAdministrator', 'principal')"
 _UUID_4 = "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-4[0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}$"
-_WORDING = frozenset(
-    {
-        *("name", "title", "location", "description"),
-        *("givenName", "familyName", "middleName"),
-        *("preferredGivenName", "preferredFamilyName", "preferredMiddleName"),
-    }
-)
+_WORDING = NAMES | {"title", "location", "description"}
 """The columns in which half-width katakana are not allowed, besides those of readings."""
 
 _CELLS: dict[str, tuple[tuple[str, str, str], ...]] = {
@@ -76,7 +71,7 @@ def rules(file: StagedFile, profile: Profile) -> list[Rule]:
     if not profile.japanese:
         return []
     found = [
-        _rule(code, column, predicate.format(cell_of(column)), file)
+        _rule(code, column, predicate.format(column.cell), file)
         for code, csv, predicate in _CELLS.get(file.entity.name, ())
         if (column := file.columns.get(csv))
     ]
@@ -93,7 +88,7 @@ def _rule(code: str, column: StagedColumn, predicate: str, file: StagedFile) -> 
 
 
 def _of_any_file(column: StagedColumn, file: StagedFile) -> list[Rule]:
-    cell = cell_of(column)
+    cell = column.cell
     if column.field.csv == "grades":
         # Nearly all are one grade, which is told without an expression.
         one = ", ".join(f"'{grade}'" for grade in _GRADES)
@@ -107,7 +102,7 @@ def _of_any_file(column: StagedColumn, file: StagedFile) -> list[Rule]:
 
 def _stricter(column: StagedColumn, file: StagedFile) -> list[Rule]:
     """What the models of the 学習eポータル and of interoperability ask beyond that."""
-    cell, csv, found = cell_of(column), column.field.csv, list[Rule]()
+    cell, csv, found = column.cell, column.field.csv, list[Rule]()
     if csv in REQUIRED_BY_STRICTER.get(file.entity.name, ()):
         found.append(_rule("jp_value_missing", column, f"{cell} IS NULL", file))
     if csv in _WORDING:

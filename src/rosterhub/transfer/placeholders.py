@@ -123,10 +123,7 @@ def _referring(
             found = clue(scene, column) if column.field.reference == target else None
             if not found:
                 continue
-            cell = f's."{column.sql}"'
-            values, value = "", cell
-            if column.field.many:
-                values, value = f", unnest(string_to_array({cell}, ',')) AS e(value)", "e.value"
+            values, value = column.values
             says = {"sourced_id": value} | found.says
             cells = ", ".join(f'{says.get(c.sql, "NULL")}::text AS "{c.sql}"' for c in columns)
             yield (
@@ -143,7 +140,7 @@ def _text(text: str) -> str:
 
 def _cell(file: StagedFile, csv: str) -> str:
     column = file.columns.get(csv)
-    return f's."{column.sql}"' if column else "NULL"
+    return column.cell if column else "NULL"
 
 
 def _course(scene: Scene, column: StagedColumn) -> _Clue | None:
@@ -157,7 +154,7 @@ def _course(scene: Scene, column: StagedColumn) -> _Clue | None:
             return _Clue(1, says | {"title": _title_from_class(scene), "org_sourced_id": school})
         case "scoreScales":
             org = _cell(file, "orgSourcedId")
-            return _Clue(2, {"title": f's."{column.sql}"', "org_sourced_id": org})
+            return _Clue(2, {"title": column.cell, "org_sourced_id": org})
         case _:
             return None
 
@@ -191,8 +188,7 @@ def _org(scene: Scene, column: StagedColumn) -> _Clue:
             f"CASE {role} WHEN 'districtAdministrator' THEN 'district' ELSE 'school' END",
             3,
         )
-    name = "e.value" if column.field.many else f's."{column.sql}"'
-    return _Clue(rank, {"name": name, "type": kind})
+    return _Clue(rank, {"name": column.values[1], "type": kind})
 
 
 def _session(scene: Scene, column: StagedColumn) -> _Clue:

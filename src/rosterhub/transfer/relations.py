@@ -42,7 +42,7 @@ def _with_repetitions(scene: Scene) -> list[StagedColumn]:
     columns = [c for c in scene.file.columns.staged if c.field.csv == "sourcedId" or c.field.unique]
     counts: list[str] = []
     for column in columns:
-        cell = f's."{column.sql}"'
+        cell = column.cell
         rows = f" FILTER (WHERE {live(scene.file)})" if column.field.unique else ""
         hashes = f"count(DISTINCT hashtextextended({cell}, 0)){rows}"
         counts.append(f"count({cell}){rows} - {hashes}")
@@ -136,15 +136,12 @@ def _reference(scene: Scene, column: StagedColumn, target: str) -> None:
     """
     if target in scene.unread:
         return
-    cell = f's."{column.sql}"'
-    values, value = "", cell
-    if column.field.many:
-        values, value = f", unnest(string_to_array({cell}, ',')) AS e(value)", "e.value"
+    values, value = column.values
     source = sql.Literal(scene.source).as_string(scene.connection)
     dead = (
         f"SELECT {'DISTINCT ' if column.field.many else ''}s.line, {value} AS value"
         f" FROM {scene.file.table} s{values}"
-        f" WHERE {cell} IS NOT NULL AND {value} IS NOT NULL AND {live(scene.file)}"
+        f" WHERE {column.cell} IS NOT NULL AND {value} IS NOT NULL AND {live(scene.file)}"
         f" AND {_leads_to_nothing_live(scene, target, value, source)}"
     )
     # Counted to the end: the plan that finds a first one soonest is slow where there is none.

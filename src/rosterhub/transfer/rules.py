@@ -22,8 +22,3 @@ class Rule:
     value: str | None = None
     details: tuple[tuple[str, str], ...] = ()
     each: bool = False
-
-
-def cell_of(column: StagedColumn) -> str:
-    """A column of the staging table, aliased `s`."""
-    return f's."{column.sql}"'

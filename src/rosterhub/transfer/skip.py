@@ -145,10 +145,7 @@ def _needed(field: Field) -> bool:
 
 def _rows_to(scene: Scene, column: StagedColumn, target: StagedFile) -> str:
     """SQL for the rows that refer to a row of `target` that is left out, and their values."""
-    cell = f's."{column.sql}"'
-    values, value = "", cell
-    if column.field.many:
-        values, value = f", unnest(string_to_array({cell}, ',')) AS e(value)", "e.value"
+    values, value = column.values
     return (
         f"SELECT s.line, min({value}) AS value FROM {scene.file.table} s{values}"
         f" WHERE {value} IN (SELECT sourced_id FROM {target.out_table})"
@@ -173,9 +170,9 @@ def _need_names(scene: Scene) -> None:
     for column in file.columns.staged:
         if column.field.unique:
             rows = (
-                f'SELECT s.line, s."{column.sql}" AS value, t.sourced_id AS other'
+                f"SELECT s.line, {column.cell} AS value, t.sourced_id AS other"
                 f" FROM {file.out_table} o JOIN {file.entity.table} t USING (sourced_id)"
-                f' JOIN {file.table} s ON s."{column.sql}" = t."{column.field.column}"'
+                f' JOIN {file.table} s ON {column.cell} = t."{column.field.column}"'
                 f" WHERE t.{LIVE} AND {live(file)} AND s.sourced_id <> t.sourced_id"
                 f" AND NOT EXISTS (SELECT FROM {file.out_table} x WHERE x.line = s.line)"
             )
