@@ -5,7 +5,10 @@ of the primary, all at once; those of REPLICA of the database that reads go to.
 """
 
 from dataclasses import dataclass
-from typing import LiteralString
+
+from rosterhub.jobs.worker import HEARD_OF
+from rosterhub.store.replica import LAG
+from rosterhub.transfer.records import FINAL, UNENDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,18 +17,19 @@ class Number:
 
     name: str
     help: str
-    query: LiteralString
+    query: str
     label: str | None = None
 
 
-_OPEN: LiteralString = "(VALUES ('queued'), ('running'), ('waiting')) AS s (state)"
-_UNFINISHED: LiteralString = """
+_OPEN = "(VALUES ('queued'), ('running'), ('waiting')) AS s (state)"
+_ENDED = "(VALUES {}) AS s (state)".format(", ".join(f"('{state}')" for state in sorted(FINAL)))
+_UNFINISHED = f"""
 (SELECT CASE WHEN state IN ('queued', 'waiting') THEN state ELSE 'running' END AS state,
         extract(epoch FROM now() - CASE WHEN state = 'queued' THEN created_at
                                         ELSE coalesce(started_at, created_at) END) AS age
-   FROM imports WHERE state NOT IN ('completed', 'failed', 'rejected', 'undone')) AS i
+   FROM imports WHERE {UNENDED}) AS i
 """
-_DAY: LiteralString = "finished_at > now() - interval '1 day'"
+_DAY = "finished_at > now() - interval '1 day'"
 
 PRIMARY = (
     Number(
@@ -45,8 +49,7 @@ PRIMARY = (
     Number(
         "rosterhub_imports_finished_last_day",
         "Imports that ended within 24 hours, by how.",
-        f"SELECT s.state, count(i.id) FROM"
-        " (VALUES ('completed'), ('failed'), ('rejected'), ('undone')) AS s (state)"
+        f"SELECT s.state, count(i.id) FROM {_ENDED}"
         f" LEFT JOIN imports i ON i.state = s.state AND i.{_DAY} GROUP BY 1",
         "outcome",
     ),
@@ -78,8 +81,7 @@ PRIMARY = (
     Number(
         "rosterhub_workers",
         "Workers that were heard of within a minute.",
-        "SELECT count(*) FROM procrastinate.procrastinate_workers"
-        " WHERE last_heartbeat > now() - interval '1 minute'",
+        HEARD_OF,
     ),
     Number(
         "rosterhub_jobs",
@@ -123,9 +125,7 @@ REPLICA = (
     Number(
         "rosterhub_replication_lag_seconds",
         "How far the database that reads go to is behind the primary.",
-        "SELECT CASE WHEN NOT pg_is_in_recovery()"
-        " OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0"
-        " ELSE extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END",
+        f"SELECT {LAG}",
     ),
     Number(
         "rosterhub_replication_following",

@@ -4,9 +4,7 @@ A read is: who calls, what they ask for (kept for each query string), one round 
 handed on. No handler knows an entity.
 """
 
-import psycopg
 from psycopg.pq.abc import PGresult
-from psycopg.rows import TupleRow
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,8 +17,8 @@ from rosterhub.api.roots import root as root_url
 from rosterhub.api.writing import Handler
 from rosterhub.model.operations import OPERATIONS, OPERATIONS_11, Operation
 from rosterhub.store.collections import Statement, found
-from rosterhub.store.connect import Pool, read
-from rosterhub.store.history import LOOK_BACK
+from rosterhub.store.connect import Pool
+from rosterhub.store.fetch import fetch
 
 _DOCS, _RECORDS, _KEYS, _VERSION, _PLACE, _PARENTS = range(6)
 
@@ -36,7 +34,7 @@ def routes() -> list[Route]:
 
 
 def _paths(operation: Operation) -> tuple[str, ...]:
-    """Its path, and how a client of 1.1 that is widely used spells the line items of a class."""
+    """Its path, and how a released client of 1.1 spells the line items of a class."""
     path = operation.path
     if operation.version == "1.1" and path.endswith("/lineItems") and operation.parents:
         return path, path.removesuffix("lineItems") + "lineitems"
@@ -137,18 +135,4 @@ async def _execute(
 ) -> PGresult:
     if any("\x00" in sourced_id for sourced_id in ids):
         raise unknown_object("path", "")
-
-    async def ask(connection: psycopg.AsyncConnection[TupleRow]) -> PGresult:
-        # Straight to the bytes of the answer: they are JSON already.
-        cursor = psycopg.AsyncRawCursor(connection)
-        values = (root, *ids, *statement.values)
-        if as_of is None:
-            await cursor.execute(statement.sql, values)
-        else:
-            async with connection.transaction():
-                await connection.execute(LOOK_BACK, [as_of])
-                await cursor.execute(statement.sql, values)
-        assert cursor.pgresult is not None
-        return cursor.pgresult
-
-    return await read(pool, ask)
+    return await fetch(pool, statement, root, ids, as_of)

@@ -3,7 +3,6 @@
 Every parameter that is not known or not well formed is an `ApiError` that says what it takes.
 """
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -43,7 +42,6 @@ class Read:
         self.parameters = "&".join(f"{name}={quote(value, safe='')}" for name, value in own)
 
 
-_MOMENT = re.compile(values.DATETIME_TOLERANT.removeprefix("^").removesuffix("$"))
 _IN_EVERY_LINK = ("limit", "offset", "cursor")
 
 
@@ -143,10 +141,9 @@ def _as_of(given: dict[str, str]) -> str | None:
     text = given.get("asOf")
     if text is None:
         return None
-    if not _MOMENT.fullmatch(text):
+    moment = values.moment(text)
+    if moment is None:
         raise invalid(f"asOf is a time such as 2026-05-01T00:00:00Z, not {text[:40]!r}.")
-    moment = datetime.fromisoformat(text)
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if moment > datetime.now(UTC):
         raise invalid("asOf lies in the future.")
     return moment.isoformat()

@@ -15,7 +15,7 @@ from rosterhub.api.exports import in_session, streamed
 from rosterhub.api.hub import authenticate, hub
 from rosterhub.api.imports import row_of
 from rosterhub.store.connect import Connection
-from rosterhub.transfer import export, health, options
+from rosterhub.transfer import export, health, options, records
 
 router = APIRouter(tags=["health of rosters"])
 _LIVE = "/api/v1.2/roster/health"
@@ -97,10 +97,6 @@ def _where_imports_are(request: Request) -> str:
 async def _dry_run(request: Request, job_id: str) -> int:
     async with hub(request).pools.write.connection() as connection:
         row = await row_of(connection, job_id)
-        found = await connection.execute(
-            "SELECT dry_run AND state = 'completed' FROM imports WHERE id = %s", [row[0]]
-        )
-        known = await found.fetchone()
-    if not known or not known[0]:
+    if not records.is_dry_run(row):
         raise ApiError(404, "unknownobject", f"Import {row[0]} is no dry run that is completed.")
     return row[0]

@@ -27,6 +27,12 @@ _POLL_SECONDS = 0.5
 _CONCURRENCY = 2
 """Imports of different sources that one worker runs side by side."""
 
+HEARD_OF = (
+    "SELECT count(*) FROM procrastinate.procrastinate_workers"
+    " WHERE last_heartbeat > now() - interval '1 minute'"
+)
+"""How many workers have given a sign of life within the last minute."""
+
 
 def run(config: Settings | None = None) -> None:
     """Run jobs until SIGTERM or SIGINT; an import under way is left to be started again."""
@@ -41,11 +47,8 @@ def heard_of(config: Settings) -> bool:
     """
     missing = contextlib.suppress(psycopg.errors.UndefinedTable)
     with missing, connect(config.write_url) as connection:
-        found = connection.execute(
-            "SELECT FROM procrastinate.procrastinate_workers"
-            " WHERE last_heartbeat > now() - interval '1 minute'"
-        )
-        return found.rowcount > 0
+        row = connection.execute(HEARD_OF).fetchone()
+        return row is not None and row[0] > 0
     return False
 
 

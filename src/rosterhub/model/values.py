@@ -2,6 +2,9 @@
 Python read alike. `…_TOLERANT` is what the level tolerant understands besides.
 """
 
+import re
+from datetime import UTC, datetime
+
 GUID_CHARACTERS = "0-9A-Za-z./@_-"
 GUID_MAX_LENGTH = 255
 
@@ -43,3 +46,16 @@ def names_metadata(name: str) -> bool:
     parts = name.split(".")
     short = len(parts) <= METADATA_MAX_DEPTH and len(name) <= METADATA_NAME_MAX_LENGTH
     return short and all(parts)
+
+
+_MOMENT = re.compile(DATETIME_TOLERANT.removeprefix("^").removesuffix("$"))
+
+
+def moment(text: str) -> datetime | None:
+    """The time that `text` states in a form of `DATETIME_TOLERANT`, in UTC where it does not say
+    otherwise; None if it states none.
+    """
+    if not _MOMENT.fullmatch(text):
+        return None
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

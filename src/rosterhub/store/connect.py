@@ -38,7 +38,7 @@ class Pools:
 
     @property
     def read(self) -> Pool:
-        """The server to read from just now. Connections may be broken: read by `execute`."""
+        """The server to read from just now. Connections may be broken: use `read`."""
         return self.replica if self.replica and self.follows else self.primary
 
     async def open(self) -> None:

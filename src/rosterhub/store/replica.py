@@ -16,6 +16,13 @@ EVERY_SECONDS = 0.2
 
 _PATIENCE_SECONDS = 1.0
 
+LAG = (
+    "CASE WHEN NOT pg_is_in_recovery()"
+    " OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0"
+    " ELSE extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END"
+)
+"""SQL for how many seconds the server that is asked is behind its primary."""
+
 
 class Replica:
     """Keeps `pools` at the server that may be read; `primary` and `replica` are pools for asking.

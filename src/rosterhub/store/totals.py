@@ -7,12 +7,9 @@ a count of the same version is right without counting again (docs/adr/0006).
 import asyncio
 from collections import OrderedDict
 
-import psycopg
-from psycopg.pq.abc import PGresult
-from psycopg.rows import TupleRow
-
 from rosterhub.store.collections import Statement
-from rosterhub.store.connect import Pools, read
+from rosterhub.store.connect import Pools
+from rosterhub.store.fetch import fetch
 
 _KEPT = 10_000
 
@@ -48,14 +45,7 @@ class Totals:
 
     async def _count(self, key: Key) -> int:
         statement, ids = key
-
-        async def ask(connection: psycopg.AsyncConnection[TupleRow]) -> PGresult:
-            cursor = psycopg.AsyncRawCursor(connection)
-            await cursor.execute(statement.sql, ("", *ids, *statement.values))
-            assert cursor.pgresult is not None
-            return cursor.pgresult
-
-        result = await read(self._pools.read, ask)
+        result = await fetch(self._pools.read, statement, "", ids)
         count, version = result.get_value(0, 0), result.get_value(0, 1)
         assert count is not None
         self._counts[key] = (version or b"", int(count))

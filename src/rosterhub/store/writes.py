@@ -5,7 +5,6 @@ A set is one statement a table, whatever its size; who calls owns the transactio
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -153,9 +152,7 @@ async def delete(connection: Connection, entity: str, sourced_id: str) -> bool:
 async def make_room(connection: Connection, entity: str) -> None:
     """See that what `put` and `delete` replace can go to its history; before the transaction."""
     names = [entity, *(name for name, _ in _parts(entity))]
-    # Two that see the same month begin make the same tables.
-    with suppress(psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable):
-        await history.ensure_partitions_async(connection, names)
+    await history.ensure_partitions_async(connection, names)
 
 
 async def _to_history(connection: Connection, entity: str, where: str, value: object) -> None:

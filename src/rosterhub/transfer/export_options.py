@@ -38,7 +38,6 @@ class ChoiceError(ValueError):
 
 
 NAMES = ("profile", "bom", "excel", "asOf", "since", "org")
-_MOMENT = re.compile(values.DATETIME_TOLERANT.removeprefix("^").removesuffix("$"))
 _ORG = re.compile(f"[{values.GUID_CHARACTERS}]{{1,{values.GUID_MAX_LENGTH}}}")
 _MOST_ORGS = 1_000
 
@@ -101,10 +100,9 @@ def _moment(name: str, found: dict[str, str], history_days: int) -> datetime | N
     text = found.get(name)
     if text is None:
         return None
-    if not _MOMENT.fullmatch(text):
+    moment = values.moment(text)
+    if moment is None:
         raise ChoiceError(f"{name} is a time such as 2026-05-01T00:00:00Z, not {text[:40]!r}.")
-    moment = datetime.fromisoformat(text)
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     # The clock of the database may be a little ahead of ours.
     if moment > datetime.now(UTC) + timedelta(minutes=1):
         raise ChoiceError(f"{name} lies in the future.")

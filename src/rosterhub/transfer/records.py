@@ -33,7 +33,8 @@ State = Literal[
 OnError = Literal["reject", "skip"]
 """What becomes of an import with rows in error."""
 FINAL: frozenset[str] = frozenset({"completed", "failed", "rejected", "undone"})
-_UNENDED = "state NOT IN ('completed', 'failed', 'rejected', 'undone')"
+UNENDED = "state NOT IN ({})".format(", ".join(f"'{state}'" for state in sorted(FINAL)))
+"""SQL for whether an import has not come to an end."""
 CHUNK = 1 << 20
 """Bytes of an upload in one row."""
 SHOWN = 1_000
@@ -190,7 +191,7 @@ def begin(connection: Connection, import_id: int) -> None:
                 " rows_per_second = 0,"
                 " total = 0, failed = 0, warnings = 0, timings = '{}', files = '[]',"
                 " keeps_upload = false,"
-                f" started_at = coalesce(started_at, now()) WHERE id = %s AND {_UNENDED}"
+                f" started_at = coalesce(started_at, now()) WHERE id = %s AND {UNENDED}"
             ),
             [import_id],
         )
@@ -210,13 +211,13 @@ def advance(connection: Connection, import_id: int, **columns: Any) -> None:
     Raises:
         EndedError: it has. Its row decides, so that of two who end an import one comes too late.
     """
-    if not _set(connection, import_id, columns, f" AND {_UNENDED}"):
+    if not _set(connection, import_id, columns, f" AND {UNENDED}"):
         raise EndedError
 
 
 def finish(connection: Connection, import_id: int, **columns: Any) -> None:
     """End the import: set columns, its state among them; raises EndedError as `advance` does."""
-    if not _set(connection, import_id, columns, f" AND {_UNENDED}", ending=True):
+    if not _set(connection, import_id, columns, f" AND {UNENDED}", ending=True):
         raise EndedError
 
 
@@ -399,6 +400,11 @@ def _rate(row: tuple[Any, ...]) -> int:
 def is_over(row: tuple[Any, ...]) -> bool:
     """Whether the import of a row of `ROW` has come to an end, its undo included."""
     return row[1] in FINAL and not (row[21] and row[21]["state"] == "queued")
+
+
+def is_dry_run(row: tuple[Any, ...]) -> bool:
+    """Whether the import of a row of `ROW` is a dry run that is completed."""
+    return row[17] and row[1] == "completed"
 
 
 def issue_document(row: tuple[Any, ...], language: Language) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from rosterhub.model.entities import RECORDS
 from rosterhub.ops.doctor.findings import Finding, fail, ok, warn
 from rosterhub.settings import Settings
 from rosterhub.store import revision
-from rosterhub.store.connect import Connection, connect, most_connections
+from rosterhub.store.connect import Connection, compiled, connect, most_connections
+from rosterhub.store.replica import LAG
 from rosterhub.store.schema import indexes
 
 _LONGEST_NAME = 63
@@ -29,11 +30,9 @@ _INVALID = """
 SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1
 """
 _NAMES = "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'"
-_LAG = """
-SELECT pg_is_in_recovery(), (SELECT count(*) FROM pg_stat_wal_receiver),
-       CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-            ELSE extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END::float8
-"""
+_STANDBY = (
+    f"SELECT pg_is_in_recovery(), (SELECT count(*) FROM pg_stat_wal_receiver), ({LAG})::float8"
+)
 _ROOM = """
 SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c
  WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%s)
@@ -167,7 +166,7 @@ def replication(connection: Connection, config: Settings) -> Iterator[Finding]:
     if config.read_url == config.write_url:
         return
     with connect(config.read_url) as replica:
-        row = replica.execute(_LAG).fetchone()
+        row = replica.execute(compiled(_STANDBY)).fetchone()
     standby, receiving, lag = row or (False, 0, None)
     if not standby:
         yield ok("replication", "Reads go to another primary.", "読み取り先もプライマリです。")
