@@ -1,3 +1,3 @@
 """RosterHub: the roster hub of a board of education."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
