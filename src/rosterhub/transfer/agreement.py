@@ -9,6 +9,18 @@ from rosterhub.model.values import NUMBER
 from rosterhub.transfer.columns import StagedColumn
 from rosterhub.transfer.findings import Scene, error, live, warning
 
+SEEN_BY_OTHERS = {
+    **{
+        f.reference: ("type",)
+        for entity in ENTITIES.values()
+        for f in entity.fields
+        if f.reference and f.target_type
+    },
+    "userProfiles": ("userSourcedId",),
+    "lineItems": ("resultValueMin", "resultValueMax", "classSourcedId"),
+}
+"""The columns of an entity by which rows of another are judged here."""
+
 _TARGET = "jsonb_build_object('value', left(value, 100), 'other', other)"
 
 
@@ -75,13 +87,13 @@ def _one_primary_role(scene: Scene) -> None:
 
 def _primary_role_held(scene: Scene) -> None:
     """The same against roles that we hold and that the file leaves as they are."""
-    goes = " AND t.source_system <> %(source)s" if scene.file.mode == "bulk" else ""
     rows = (
         "SELECT s.line, s.user_sourced_id AS value, t.sourced_id AS other"
         f" FROM {scene.file.table} s JOIN roles t ON t.user_sourced_id = s.user_sourced_id"
         " AND t.org_sourced_id = s.org_sourced_id"
         f" WHERE s.role_type = 'primary' AND {live(scene.file)} AND t.role_type = 'primary'"
-        f" AND t.status = 'active' AND t.sourced_id <> s.sourced_id{goes}"
+        f" AND t.status = 'active' AND t.sourced_id <> s.sourced_id"
+        f" AND {scene.file.stays('%(source)s')}"
         f" AND NOT EXISTS (SELECT FROM {scene.file.table} o WHERE o.sourced_id = t.sourced_id)"
     )
     warning(scene, "primary_role_held", "roleType", rows, _TARGET, source=scene.source)

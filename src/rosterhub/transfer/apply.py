@@ -15,7 +15,7 @@ from rosterhub.store.connect import Connection, compiled
 from rosterhub.store.times import MOVED_ON
 from rosterhub.transfer import convert
 from rosterhub.transfer.compare import CREATE, DELETE, OWN, UPDATE, Plan, Records
-from rosterhub.transfer.stage import StagedFile
+from rosterhub.transfer.staged import StagedFile
 
 _ORGS_OF_USER = (
     "coalesce((SELECT array_agg(DISTINCT r.org_sourced_id ORDER BY r.org_sourced_id)"
@@ -33,8 +33,9 @@ def apply(
     source: str,
     batch: int,
     progress: Callable[[int], None],
-) -> None:
+) -> dict[str, str]:
     """Carry out `plans` on `connection`, which is in a transaction; `progress` takes rows done.
+    The tokens of the data's versions as they were before it renewed them.
 
     `touched` are the users that change only in what they carry. What a record was before goes to
     its history.
@@ -67,7 +68,7 @@ def apply(
         kept = f"{_keep_listed(RECORDS['users'], touched)} AND t.status <> 'tobedeleted'"
         work.on_records(kept, touched)
         work.on_records(_refresh_user(touched), touched)
-    _renew_versions(connection, plans)
+    return _renew_versions(connection, plans)
 
 
 def analyze(connection: Connection, plans: list[Plan]) -> None:
@@ -242,9 +243,9 @@ def _refresh_user(touched: Records) -> str:
     )
 
 
-def _renew_versions(connection: Connection, plans: list[Plan]) -> None:
+def _renew_versions(connection: Connection, plans: list[Plan]) -> dict[str, str]:
     """New tokens for what changed: last, because the rows are then locked until the commit."""
     changed = {p.file.entity.name for p in plans if p.changes or p.owned}
     if changed & {"roles", "userProfiles"}:
         changed.add("users")
-    connection.execute(versions.RENEW, [sorted(changed)])
+    return versions.renew(connection, sorted(changed))

@@ -5,7 +5,7 @@ and what systems put where they had no character. All are kept as they are, and 
 from rosterhub.model.entities import Kind
 from rosterhub.transfer.columns import StagedColumn
 from rosterhub.transfer.rules import Rule
-from rosterhub.transfer.stage import StagedFile
+from rosterhub.transfer.staged import StagedFile
 
 _PRIVATE = r"[\uE000-\uF8FF\U000F0000-\U000FFFFD\U00100000-\U0010FFFD]"
 _LOST, _DOUBTFUL = ("〓", "\ufffd"), ("?", "□")

@@ -19,7 +19,7 @@ from rosterhub.transfer.columns import StagedColumn
 from rosterhub.transfer.findings import Scene, live
 from rosterhub.transfer.issues import Issue, Level, at
 from rosterhub.transfer.rules import Rule
-from rosterhub.transfer.stage import StagedFile
+from rosterhub.transfer.staged import StagedFile
 
 
 def check(

@@ -11,7 +11,7 @@ from psycopg import sql
 from rosterhub.store.connect import Connection, compiled
 from rosterhub.transfer import convert
 from rosterhub.transfer.findings import complete, live
-from rosterhub.transfer.stage import StagedFile
+from rosterhub.transfer.staged import StagedFile
 
 CREATE, UPDATE, DELETE, OWN = "c", "u", "d", "o"
 """Actions: new; changed; to be deleted; the same, but another source sent it before."""
@@ -128,6 +128,8 @@ def _gone(file: StagedFile, owner: str) -> str | None:
         return None
     if file.spares:
         decides = f"({decides}) AND NOT {file.spares}"
+    if file.unstaged is not None:
+        decides = f"t.sourced_id IN (SELECT sourced_id FROM {file.removed_table})"
     return (
         f"SELECT t.sourced_id FROM {file.entity.table} t"
         f" WHERE t.source_system = {owner} AND ({decides}) AND t.status <> 'tobedeleted'"

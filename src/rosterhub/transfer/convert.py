@@ -4,7 +4,7 @@ from rosterhub.model.entities import Kind
 from rosterhub.store.times import MOVED_ON
 from rosterhub.transfer.columns import StagedColumn
 from rosterhub.transfer.placeholders import MARK, TARGETS
-from rosterhub.transfer.stage import StagedFile
+from rosterhub.transfer.staged import StagedFile
 
 _CASTS = {
     Kind.BOOLEAN: "boolean",

@@ -10,7 +10,7 @@ from rosterhub.store.schema import LIVE
 from rosterhub.transfer import convert
 from rosterhub.transfer.columns import Columns, StagedColumn
 from rosterhub.transfer.compare import CREATE, DELETE, OWN, UPDATE, Plan, Records, list_records
-from rosterhub.transfer.stage import StagedFile
+from rosterhub.transfer.staged import StagedFile
 
 _ROLE_COLUMNS = ("sourcedId", "status", "userSourcedId", "roleType", "role", "orgSourcedId")
 

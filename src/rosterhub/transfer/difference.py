@@ -12,7 +12,7 @@ from typing import Any, cast
 from rosterhub.store.connect import Connection, compiled
 from rosterhub.transfer import convert
 from rosterhub.transfer.compare import CREATE, DELETE, UPDATE, Plan
-from rosterhub.transfer.stage import StagedFile
+from rosterhub.transfer.staged import StagedFile
 
 SELECT = (
     "SELECT id, entity, file, line, sourced_id, action, changes FROM import_changes"

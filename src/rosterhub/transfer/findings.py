@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from rosterhub.model.profiles import Profile
 from rosterhub.store.connect import Connection, compiled
 from rosterhub.transfer.issues import Level, at
-from rosterhub.transfer.stage import StagedFile
+from rosterhub.transfer.staged import StagedFile
 
 
 @dataclass(frozen=True, slots=True)

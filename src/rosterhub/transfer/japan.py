@@ -10,7 +10,7 @@ from rosterhub.transfer.columns import StagedColumn
 from rosterhub.transfer.findings import Scene, live, warning
 from rosterhub.transfer.profile import REQUIRED_BY_STRICTER
 from rosterhub.transfer.rules import Rule
-from rosterhub.transfer.stage import StagedFile
+from rosterhub.transfer.staged import StagedFile
 
 _GRADES = (*(f"P{n}" for n in range(1, 7)), *(f"{stage}{n}" for stage in "JHE" for n in (1, 2, 3)))
 _GRADE = "[PJHE][1-3]|P[4-6]"
@@ -114,13 +114,22 @@ def _stricter(column: StagedColumn, file: StagedFile) -> list[Rule]:
     return found
 
 
+TEACHER = "t.role_type = 'primary' AND t.role = 'teacher'"
+"""The role that every manager should have as well."""
+
+
+def seen_by_others(entity: str, profile: Profile) -> tuple[str, ...]:
+    """The columns of an entity by which other rows are judged in `check`."""
+    roles = profile.japanese and entity == "roles"
+    return ("userSourcedId", "roleType", "role", "status") if roles else ()
+
+
 def check(scene: Scene) -> None:
     """A manager is a teacher in the first place: the user has a primary role of that kind."""
     file = scene.file
     if not scene.profile.japanese or file.entity.name != "roles":
         return
-    teacher = "t.user_sourced_id = s.user_sourced_id AND t.role_type = 'primary'"
-    teacher += " AND t.role = 'teacher'"
+    teacher = f"t.user_sourced_id = s.user_sourced_id AND {TEACHER}"
     rows = (
         f"SELECT s.line, s.user_sourced_id AS value, s.role AS other FROM {file.table} s"
         f" WHERE s.role_type = 'secondary' AND s.role IN {_MANAGERS} AND {live(file)}"

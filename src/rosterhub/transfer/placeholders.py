@@ -10,7 +10,7 @@ from rosterhub.store.connect import compiled
 from rosterhub.transfer.columns import Columns, StagedColumn
 from rosterhub.transfer.findings import Scene, live
 from rosterhub.transfer.relations import malformed
-from rosterhub.transfer.stage import StagedFile
+from rosterhub.transfer.staged import StagedFile
 
 MARK = "rosterhub.placeholder"
 """The metadata of what was made here; exported and imported like any other."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from rosterhub.model.profiles import PROFILES, READ_PROFILES, Profile
 from rosterhub.transfer.issues import Issue
-from rosterhub.transfer.stage import StagedFile
+from rosterhub.transfer.staged import StagedFile
 
 
 def taken(asked: str | None, version: str | None, files: list[StagedFile]) -> Profile:

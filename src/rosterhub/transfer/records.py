@@ -197,7 +197,12 @@ def begin(connection: Connection, import_id: int) -> None:
         )
         if not begun.rowcount:
             raise EndedError
-        connection.execute("DELETE FROM import_issues WHERE import_id = %s", [import_id])
+        forget_issues(connection, import_id)
+
+
+def forget_issues(connection: Connection, import_id: int) -> None:
+    """Forget what was found so far."""
+    connection.execute("DELETE FROM import_issues WHERE import_id = %s", [import_id])
 
 
 def update(connection: Connection, import_id: int, **columns: Any) -> None:

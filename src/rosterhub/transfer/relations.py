@@ -115,12 +115,11 @@ def unique_among_held(scene: Scene, column: StagedColumn) -> None:
     name afterwards.
     """
     cell, table, entity = f'"{column.sql}"', scene.file.table, scene.file.entity
-    stays = scene.file.mode != "bulk" or scene.file.withheld
-    goes = "" if stays else " AND t.source_system <> %(source)s"
     rows = (
         f"SELECT s.line, s.{cell} AS value, t.sourced_id AS other FROM {table} s"
         f' JOIN {entity.table} t ON t."{column.field.column}" = s.{cell} AND t.{LIVE}'
-        f" WHERE {live(scene.file)} AND t.sourced_id <> s.sourced_id{goes}"
+        f" WHERE {live(scene.file)} AND t.sourced_id <> s.sourced_id"
+        f" AND {scene.file.stays('%(source)s')}"
         f" AND NOT EXISTS (SELECT FROM {table} o WHERE o.sourced_id = t.sourced_id)"
     )
     details = "jsonb_build_object('value', left(value, 100), 'other', other)"
@@ -180,9 +179,8 @@ def _not_sent(scene: Scene, target: str, value: str, source: str) -> str:
     file = scene.staged.get(target)
     if not file:
         return f"NOT {_exists(ENTITIES[target].table, value, held)}"
-    if file.mode == "bulk":
-        # Our own records that are not in the file go; those in it count by the file.
-        held += f" AND t.source_system <> {source}"
+    # Those in the file count by the file.
+    held += f" AND {file.stays(source)}"
     nothing = f"NOT {_exists(ENTITIES[target].table, value, held)}"
     if file.has("status") and "tobedeleted" in file.odd:
         deleted = f"NOT ({live(file, 't')})"

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 import structlog
@@ -17,11 +17,12 @@ import structlog
 from rosterhub.model.entities import ENTITIES
 from rosterhub.model.profiles import Profile
 from rosterhub.settings import Settings
-from rosterhub.store import history
+from rosterhub.store import history, versions
 from rosterhub.store.connect import Connection, compiled, connect
 from rosterhub.transfer import difference, guard, health, placeholders, profile, records
 from rosterhub.transfer.apply import analyze, apply
 from rosterhub.transfer.as_it_would_be import as_it_would_be
+from rosterhub.transfer.base import Base, doubt, find, openers, remember
 from rosterhub.transfer.check import check
 from rosterhub.transfer.claims import claim
 from rosterhub.transfer.compare import Plan, Records, compare
@@ -30,7 +31,8 @@ from rosterhub.transfer.findings import Scene
 from rosterhub.transfer.issues import Issue, RefusedError, sentence
 from rosterhub.transfer.package import Package, open_package, single_file
 from rosterhub.transfer.skip import leave_out
-from rosterhub.transfer.stage import StagedFile, stage
+from rosterhub.transfer.stage import stage
+from rosterhub.transfer.staged import StagedFile
 from rosterhub.transfer.undo import undo
 from rosterhub.transfer.upload import Upload
 
@@ -168,9 +170,11 @@ class _Run:
     connection: Connection
     reporting: Connection
     timings: dict[str, float] = field(default_factory=dict[str, float])
+    stood: dict[str, str] = field(default_factory=dict[str, str])
     total: int = 0
     unread: set[str] = field(default_factory=set[str])
     version: str | None = None
+    base: Base | None = None
     _shown: float = 0.0
     _began: float = 0.0
 
@@ -184,9 +188,21 @@ class _Run:
         self.steps()
 
     def steps(self) -> None:
-        """Everything, in order."""
-        self.timings, self.unread, self.total = {}, set(), 0
+        """Everything in order, without what stands in the base word by word if that will do."""
         records.begin(self.connection, self.job.id)
+        self.stood = versions.tokens(self.connection)
+        self.base = find(self.connection, self.job.request)
+        if self.base and not self._attempt():
+            records.forget_issues(self.connection, self.job.id)
+            self.base = None
+        if not self.base:
+            self._attempt()
+
+    def _attempt(self) -> bool:
+        """Go through the steps until the import ends or waits; False when the files must be read
+        whole first, which is only so with a base. Nothing is applied then.
+        """
+        self.timings, self.unread, self.total = {}, set(), 0
         with self._step("staging"):
             staged = self._stage()
             if not self.unread and not any(file.incomplete for file in staged):
@@ -194,6 +210,8 @@ class _Run:
         with self._step("checking"):
             source, level = self.job.request.source, self.job.request.level
             by = self._profile(staged)
+            if self.base and self.base.profile != by.id:
+                return False
             scenes = check(
                 self.connection,
                 self.job.id,
@@ -207,12 +225,14 @@ class _Run:
         errors, _, warnings = records.count_issues(self.connection, self.job.id)
         self.total = sum(file.rows for file in staged)
         records.advance(self.connection, self.job.id, total=self.total, warnings=warnings)
+        if errors and self.base:
+            return False
         if errors:
             skipping = self.job.request.on_error == "skip"
             if not skipping or not leave_out(scenes):
                 code = "files_in_error" if skipping else "rows_in_error"
                 self.fail(Issue(code, details={"errors": errors}))
-                return
+                return True
         made = self._placeholders(scenes) if self.job.request.placeholders else []
         with self._step("comparing"):
             derived = roles_of_11(self.connection, staged)
@@ -220,13 +240,15 @@ class _Run:
             plans = [compare(self.connection, file, source) for file in everything]
             touched = touched_users(self.connection, plans)
             warn_of_stragglers(self.connection, self.job.id, plans)
+            if self.base and self._doubted(plans, by):
+                return False
         if self.job.request.dry_run:
             difference.write(self.connection, self.job.id, plans)
             with as_it_would_be(self.connection, plans):
                 health.write(self.connection, self.job.id)
             self._complete(plans)
         elif self._has_to_wait(plans):
-            return
+            return True
         else:
             with self._step("applying"):
                 self._apply(plans, touched)
@@ -236,6 +258,14 @@ class _Run:
         more = f", {left} left out" if left else ""
         processed = f"{self.total - left} records processed"
         _log.info(f"CSV import completed: {processed}{more}", import_id=self.job.id)
+        return True
+
+    def _doubted(self, plans: list[Plan], by: Profile) -> bool:
+        """Whether what was found may concern rows that the base has, too."""
+        why = doubt(self.connection, self.job.id, plans, self.job.request.source, by)
+        if why:
+            _log.info("import reads all rows", import_id=self.job.id, why=why)
+        return why is not None
 
     def _profile(self, staged: list[StagedFile]) -> Profile:
         """Say which profile it is read by, and what it lacks of that."""
@@ -312,7 +342,7 @@ class _Run:
 
         if not upload().size:
             raise RefusedError(Issue("upload_empty", file=self.job.request.file_name))
-        with self._open(upload) as package:
+        with self._open(upload) as package, self._base_files() as of_base:
             self._report(package.issues)
             self.version = package.version
             staged: list[StagedFile] = []
@@ -331,13 +361,33 @@ class _Run:
                     self.job.request.encoding,
                     self._report,
                     progress,
+                    of_base.get(file.entity.name) if file.mode == "bulk" else None,
                 )
                 self.total = before + (result.rows if result else 0)
                 if result:
                     staged.append(result)
                 if not result or result.broken:
                     self.unread.add(file.entity.name)
+        if self.base:
+            unstaged = sum(file.unstaged or 0 for file in staged)
+            _log.info(
+                "import builds on another",
+                import_id=self.job.id,
+                base=self.base.id,
+                rows=self.total,
+                the_same=unstaged,
+            )
         return staged
+
+    @contextmanager
+    def _base_files(self) -> Generator[dict[str, Callable[[], IO[bytes]]]]:
+        """How to open the files of the base, by their entities; none where it is not kept."""
+        base = self.base
+        if base is None or not Upload(self.reporting, base.id).size:
+            yield {}
+            return
+        with self._open(lambda: Upload(self.reporting, base.id)) as package:
+            yield openers(base, package)
 
     def _report(self, issues: list[Issue]) -> None:
         level = self.job.request.level
@@ -369,7 +419,7 @@ class _Run:
         history.ensure_partitions(self.connection, replacing | ({"users"} if touched else set()))
         with self.connection.transaction():
             started = time.perf_counter()
-            apply(
+            stood = apply(
                 self.connection,
                 plans,
                 touched,
@@ -379,6 +429,9 @@ class _Run:
                 progress,
             )
             self.timings["applying"] = round(time.perf_counter() - started, 3)
+            # Else somebody changed the roster after it was compared.
+            if stood == self.stood:
+                remember(self.connection, self.job.id, [plan.file for plan in plans])
             self._complete(plans)
 
     def _complete(self, plans: list[Plan]) -> None:

@@ -14,7 +14,7 @@ from rosterhub.transfer.columns import StagedColumn
 from rosterhub.transfer.findings import Scene, error, live, warning
 from rosterhub.transfer.issues import Issue
 from rosterhub.transfer.relations import unique_among_held
-from rosterhub.transfer.stage import StagedFile
+from rosterhub.transfer.staged import StagedFile
 
 
 def leave_out(scenes: list[Scene]) -> bool:
