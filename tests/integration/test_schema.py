@@ -8,6 +8,7 @@ from rosterhub.store import migrate, revision
 from rosterhub.store.connect import compiled, connect
 from rosterhub.store.history import create_all_history
 from rosterhub.store.schema import create_all
+from tests.rosters import board, package, rows, send
 
 _COLUMNS = """
 SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
@@ -31,6 +32,9 @@ SELECT n.nspname, conrelid::regclass::text, conname, pg_get_constraintdef(k.oid)
 _VIEWS = """
 SELECT viewname, definition FROM pg_views WHERE schemaname = 'past' AND viewname = ANY(%s)
  ORDER BY 1
+"""
+_COLUMNS_OF_IMPORTS = """
+SELECT attname FROM pg_attribute WHERE attrelid = 'imports'::regclass AND NOT attisdropped
 """
 TABLES = [e.table for e in RECORDS.values()]
 
@@ -90,3 +94,20 @@ def test_down_and_up_again(empty_url: str) -> None:
     assert left == []
     migrate.upgrade(empty_url)
     assert revision.current(empty_url) == revision.head()
+
+
+def test_each_migration_goes_down_and_up_with_data_in_place(config: Settings) -> None:
+    """Back to the schema of the last release and to this one: the rows stay."""
+    send(config, package(board()))
+
+    def everything() -> list[object]:
+        kept = [rows(config, f"SELECT * FROM {table} ORDER BY 1") for table in TABLES]
+        return [*kept, rows(config, "SELECT id, state, total, created FROM imports")]
+
+    before = everything()
+    migrate.downgrade(config.write_url, "0001")
+    assert ("carried",) not in rows(config, _COLUMNS_OF_IMPORTS)
+    assert everything() == before
+    migrate.upgrade(config.write_url)
+    assert ("carried",) in rows(config, _COLUMNS_OF_IMPORTS)
+    assert everything() == before
