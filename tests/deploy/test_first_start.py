@@ -30,6 +30,13 @@ def test_services_that_started_before_the_schema_work_once_it_is_there(
         running(config, "worker", out=out) as worker,
     ):
         assert httpx.get(f"{api.url}/health/live").status_code == 200
+        early = httpx.get(
+            f"{api.url}/ims/oneroster/rostering/v1p2/users", headers={"X-API-Key": KEY}
+        )
+        assert early.status_code == 503
+        assert "rosterhub db upgrade" in early.json()["imsx_description"]
+        until(lambda: "rosterhub db upgrade" in api.log.read_text())
+        until(lambda: "the worker waits" in (tmp_path / "worker").read_text())
         no_worker = rosterhub(config, "worker", "--check")
         assert no_worker.returncode == 1
         assert no_worker.stderr == "rosterhub: No worker has been heard of in the last minute.\n"

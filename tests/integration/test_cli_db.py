@@ -91,6 +91,18 @@ def test_an_unknown_revision_is_refused(run: Run, empty_url: str) -> None:
     assert "Traceback" not in err
 
 
+def test_a_schema_of_a_newer_version_is_left_alone(run: Run, config: Settings) -> None:
+    with psycopg.connect(config.write_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    newest = revision.head()
+    for command in ("upgrade", "status"):
+        code, out, err = run("db", command, DATABASE_URL=config.read_url)
+        assert code == (1 if command == "upgrade" else 0)
+        assert "9999, of a newer RosterHub" in out + err
+        assert f"rosterhub db downgrade {newest}" in out + err
+    assert revision.current(config.write_url) == "9999"
+
+
 def test_the_url_is_one_for_psql(run: Run, config: Settings) -> None:
     code, out, _ = run("db", "url", DATABASE_URL=config.read_url)
     assert code == 0

@@ -43,6 +43,10 @@ async def refuse(request: Request) -> Response:
 
 
 async def sql(request: Request) -> Response:
+    raise psycopg.errors.SyntaxError(INSIDE)
+
+
+async def lacking(request: Request) -> Response:
     raise psycopg.errors.UndefinedTable(INSIDE)
 
 
@@ -61,6 +65,7 @@ ROUTES = PlainRoutes(
         Route("/refuse/{status}", refuse),
         Route("/sql", sql),
         Route("/away", away),
+        Route("/lacking", lacking),
         Route("/things/{id}", fine, methods=["GET"]),
         Route("/things/{id}", fine, methods=["PUT"]),
         Route("/things/{id}", fine, methods=["DELETE"]),
@@ -135,6 +140,12 @@ def test_a_database_that_is_away_is_503(client: httpx.Client) -> None:
     answer = client.get("/away")
     assert imsx(answer)[:2] == (503, "server_busy")
     assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_database_that_lacks_a_table_is_503_and_says_what_to_run(client: httpx.Client) -> None:
+    status, minor, description = imsx(client.get("/lacking"))
+    assert (status, minor) == (503, "server_busy")
+    assert "rosterhub db upgrade" in description
 
 
 def test_a_wrong_parameter_is_400_and_named_but_its_value_is_not(

@@ -1,5 +1,7 @@
 """The migrated schema is the one that derives from the entity table, by the manual's names."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from rosterhub.model.entities import ENTITIES, RECORDS
@@ -9,6 +11,7 @@ from rosterhub.store.connect import compiled, connect
 from rosterhub.store.history import create_all_history
 from rosterhub.store.schema import create_all
 from tests.rosters import board, package, rows, send
+from tests.serving import until
 
 _COLUMNS = """
 SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
@@ -35,6 +38,9 @@ SELECT viewname, definition FROM pg_views WHERE schemaname = 'past' AND viewname
 """
 _COLUMNS_OF_IMPORTS = """
 SELECT attname FROM pg_attribute WHERE attrelid = 'imports'::regclass AND NOT attisdropped
+"""
+_WAITING = """
+SELECT FROM pg_locks WHERE relation = 'imports'::regclass AND NOT granted
 """
 TABLES = [e.table for e in RECORDS.values()]
 
@@ -111,3 +117,33 @@ def test_each_migration_goes_down_and_up_with_data_in_place(config: Settings) ->
     migrate.upgrade(config.write_url)
     assert ("carried",) in rows(config, _COLUMNS_OF_IMPORTS)
     assert everything() == before
+
+
+def test_a_migration_makes_nobody_wait_for_long(config: Settings) -> None:
+    """An import that is being applied holds the table; who reads it goes on meanwhile."""
+    migrate.downgrade(config.write_url, "0001")
+    with (
+        ThreadPoolExecutor(1) as threads,
+        connect(config.write_url) as holder,
+        connect(config.write_url) as reader,
+    ):
+        holder.execute("BEGIN")
+        holder.execute("SELECT FROM imports")
+        upgrade = threads.submit(migrate.upgrade, config.write_url, patience=60)
+        until(lambda: reader.execute(_WAITING).rowcount > 0)
+        reader.execute("SET statement_timeout = '5s'")
+        reader.execute("SELECT FROM imports")
+        assert not upgrade.done()
+        holder.execute("COMMIT")
+        upgrade.result(30)
+    assert revision.current(config.write_url) == revision.head()
+
+
+def test_a_table_that_stays_in_use_is_said_and_nothing_changed(config: Settings) -> None:
+    migrate.downgrade(config.write_url, "0001")
+    with connect(config.write_url) as holder, holder.transaction():
+        holder.execute("SELECT FROM imports")
+        with pytest.raises(migrate.MigrationError, match="in use"):
+            migrate.upgrade(config.write_url, patience=0)
+    assert revision.current(config.write_url) == "0001"
+    migrate.upgrade(config.write_url)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import psycopg
 import structlog
@@ -31,6 +31,7 @@ from rosterhub.api.routing import PlainRoutes
 from rosterhub.api.watch import Watch
 from rosterhub.api.whole_hub import WholeHub
 from rosterhub.settings import Settings, settings
+from rosterhub.store import revision
 from rosterhub.store.connect import Pool, pools, small_pool
 from rosterhub.store.replica import Replica
 from rosterhub.store.totals import Totals
@@ -116,6 +117,7 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
     await replica.open()
     audit.start()
     tasks = [
+        asyncio.create_task(_see_schema(config)),
         asyncio.create_task(_ensure_partitions(house)),
         asyncio.create_task(levels.keep(), name="levels"),
     ]
@@ -130,6 +132,14 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
         await own.close()
         if redis:
             await redis.aclose()
+
+
+async def _see_schema(config: Settings) -> None:
+    """Say in the log if the schema is of another version; what can be served is served."""
+    # Where the database is away, other lines say so.
+    with suppress(psycopg.Error):
+        if found := await asyncio.to_thread(revision.find_difference, config.write_url):
+            _log.warning("schema of another version", reason=found.en)
 
 
 async def _ensure_partitions(pool: Pool) -> None:

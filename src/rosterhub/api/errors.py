@@ -52,6 +52,10 @@ _NONE_FREE = (
     " Try again in a few seconds."
 )
 _FULL = "The disk of the database is full, so nothing was changed. Tell the hub's operator."
+_OTHER_SCHEMA = (
+    "The database lacks something that this version of RosterHub needs, as it does after an update"
+    " until its operator runs: rosterhub db upgrade (rosterhub db status says whether that is it)"
+)
 _UNEXPECTED = "Something went wrong inside the server. Tell its operator the request id {}."
 
 
@@ -147,6 +151,12 @@ _AWAY = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
 )
+_LACKING = (
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.UndefinedTable,
+)
 
 
 def refusal(scope: Scope, error: Exception) -> Response | None:
@@ -158,6 +168,10 @@ def refusal(scope: Scope, error: Exception) -> Response | None:
     if isinstance(error, _AWAY):
         _log.warning("database away", error=type(error).__name__, sqlstate=_sqlstate(error))
         return response(scope, ApiError(503, "server_busy", _why(scope, error), _RETRY))
+    if isinstance(error, _LACKING):
+        missing = error.diag.message_primary
+        _log.error("the schema is not that of this version", missing=missing)
+        return response(scope, ApiError(503, "server_busy", _OTHER_SCHEMA))
     return None
 
 
@@ -194,7 +208,7 @@ def install(app: Starlette) -> None:
     handlers: dict[type[Exception], Any] = {
         HTTPException: http,
         RequestValidationError: unreadable,
-        **dict.fromkeys((ApiError, OptionError, *_AWAY), known),
+        **dict.fromkeys((ApiError, OptionError, *_AWAY, *_LACKING), known),
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)

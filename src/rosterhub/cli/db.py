@@ -54,13 +54,10 @@ def status(
     has, needs = revision.current(settings().write_url), revision.head()
     if as_json:
         typer.echo(json.dumps({"current": has, "head": needs, "upToDate": has == needs}))
-    elif has == needs:
-        typer.echo(f"The database is at revision {has}, as it should be.")
+    elif found := revision.difference(has):
+        typer.echo(found.en)
     else:
-        typer.echo(
-            f"The database is at revision {has or 'base'}, this version of RosterHub needs "
-            f"{needs}. Run: rosterhub db upgrade"
-        )
+        typer.echo(f"The database is at revision {has}, as it should be.")
 
 
 @app.command()

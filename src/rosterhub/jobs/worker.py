@@ -15,12 +15,14 @@ from rosterhub.jobs.cleaning import clean
 from rosterhub.jobs.scheduled_exports import keep_exporting
 from rosterhub.jobs.tasks import in_daemon_thread, pick_up_abandoned
 from rosterhub.settings import Settings, settings
+from rosterhub.store import revision
 from rosterhub.store.connect import connect
 
 _log = structlog.get_logger("rosterhub.worker")
 _AWAY = (ConnectorException, psycopg.Error, OSError, TimeoutError)
 _CARE_SECONDS = 3.0
 _CLEANING_SECONDS = 3600.0
+_SCHEMA_SECONDS = 1.0
 _GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.5
 """New jobs make themselves known; those that waited for another one of their source do not."""
@@ -74,7 +76,24 @@ async def _serve(config: Settings) -> None:
     _log.info("worker stopped")
 
 
+async def _see_schema(config: Settings) -> None:
+    """Wait while the schema is older than this version: its imports would fail.
+
+    With a newer one the worker goes on (docs/adr/0016).
+    """
+    said: revision.Difference | None = None
+    while found := await asyncio.to_thread(revision.find_difference, config.write_url):
+        if found != said:
+            does = "waits" if found.older else "goes on"
+            _log.warning(f"schema of another version, the worker {does}", reason=found.en)
+        if not found.older:
+            return
+        said = found
+        await asyncio.sleep(_SCHEMA_SECONDS)
+
+
 async def _work(config: Settings) -> None:
+    await _see_schema(config)
     async with opened(config) as app:
         _log.info("worker started")
         tasks = {

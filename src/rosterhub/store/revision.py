@@ -4,6 +4,7 @@ Alembic takes longer to load than a whole start should; here is all that a start
 """
 
 import re
+from dataclasses import dataclass
 from importlib import resources
 
 from rosterhub.store.connect import connect
@@ -16,6 +17,41 @@ def head() -> str:
     revisions, followed = _scripts()
     [newest] = revisions - followed
     return newest
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The schema is not the one of this version: which of the two is older, and what to do."""
+
+    older: bool
+    en: str
+    ja: str
+
+
+def difference(has: str | None) -> Difference | None:
+    """How a database at revision `has` differs from what this version needs; None if it does not.
+
+    An older schema may lack what this version asks for. A newer one has all that the version
+    before it asks for, so that this one may go on with it (docs/adr/0016).
+    """
+    needs = head()
+    if has == needs:
+        return None
+    if has in {None, *known()}:
+        return Difference(
+            True,
+            f"The schema is at revision {has or 'base'}, and this version of RosterHub needs "
+            f"{needs}. Run: rosterhub db upgrade",
+            f"スキーマが {has or 'base'} で、この版が必要とする {needs} ではありません。"
+            "rosterhub db upgrade を実行してください。",
+        )
+    return Difference(
+        False,
+        f"The schema is at revision {has}, of a newer RosterHub; the newest that this version knows"
+        f" is {needs}. Run the newer version, or go back with it: rosterhub db downgrade {needs}",
+        f"スキーマ {has} は新しい版のもので、この版が知る最新は {needs} です。新しい版を使うか、"
+        f"新しい版で rosterhub db downgrade {needs} を実行してください。",
+    )
 
 
 def known() -> set[str]:
@@ -32,6 +68,11 @@ def _scripts() -> tuple[set[str], set[str]]:
             for down, name in _REVISION.findall(script.read_text("utf-8")):
                 (followed if down else revisions).add(name)
     return revisions, followed
+
+
+def find_difference(url: str) -> Difference | None:
+    """The `difference` of the database at `url`; errors as below."""
+    return difference(current(url))
 
 
 def current(url: str) -> str | None:

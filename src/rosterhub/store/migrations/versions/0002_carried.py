@@ -11,16 +11,12 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-_SOON = "SET LOCAL lock_timeout = '5s'"
-
 
 def upgrade() -> None:
     """Add the column; a version of the program that does not know it leaves it empty."""
-    op.execute(_SOON)
     op.execute("ALTER TABLE imports ADD COLUMN carried jsonb")
 
 
 def downgrade() -> None:
     """Take it away: every import reads its files whole again."""
-    op.execute(_SOON)
     op.execute("ALTER TABLE imports DROP COLUMN carried")
