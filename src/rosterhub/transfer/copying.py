@@ -64,7 +64,7 @@ def copy_changed(
     """
     try:
         with file.open() as new, before() as old:
-            if new.readline(_LONGEST_HEADER) != old.readline(_LONGEST_HEADER):
+            if _header(new) != _header(old):
                 return False
             found = changed(old, new, 2, progress)
         if found is None:
@@ -80,7 +80,7 @@ def copy_changed(
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
             copy.write(b"".join([b"%d\t%b\n" % one for one in numbered]))
         _list_removed(connection, found.removed, staged)
-    except (psycopg.DataError, *DAMAGED):
+    except (psycopg.DataError, UnicodeDecodeError, csv.Error, *DAMAGED):
         return False
     staged.rows = found.total
     staged.unstaged = found.total - len(lines)
@@ -90,13 +90,18 @@ def copy_changed(
 _LONGEST_HEADER = 1 << 20
 
 
+def _header(stream: IO[bytes]) -> list[str]:
+    line = stream.readline(_LONGEST_HEADER).decode("utf-8-sig")
+    return next(csv.reader([line]))
+
+
 def _list_removed(connection: Connection, removed: set[bytes], staged: StagedFile) -> None:
     """Keep the sourcedIds of lines that are gone."""
     column = staged.columns.get("sourcedId")
     assert column is not None
     table = staged.removed_table
     connection.execute(compiled(f"DROP TABLE IF EXISTS {table}"))
-    connection.execute(compiled(f"CREATE UNLOGGED TABLE {table} (sourced_id text)"))
+    connection.execute(compiled(f"CREATE UNLOGGED TABLE {table} (sourced_id text PRIMARY KEY)"))
     rows = csv.reader(line.decode() for line in removed)
     ids = "".join([f"{row[column.position]}\n" for row in rows])
     with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN".encode()) as copy:

@@ -26,26 +26,26 @@ class Finding:
     ja: str
 
 
-_SHARED = """
-pupil AS (
-    SELECT r.user_sourced_id AS id, min(r.org_sourced_id) AS org FROM roles r
-     WHERE r.status = 'active' AND r.role = 'student' GROUP BY 1
-), teacher AS (
-    SELECT r.user_sourced_id AS id, min(r.org_sourced_id) AS org FROM roles r
-     WHERE r.status = 'active' AND r.role = 'teacher' GROUP BY 1
-), person AS (
-    SELECT u.sourced_id AS id, u.family_name || ' ' || u.given_name AS name, u.grades
-      FROM users u WHERE u.status = 'active'
-), class AS (
-    SELECT c.sourced_id AS id, c.school_sourced_id AS org, c.title AS name, c.course_sourced_id,
-           c.class_type = 'homeroom' AS homeroom
-      FROM classes c WHERE c.status = 'active'
-), seat AS (
-    SELECT e.user_sourced_id AS id, e.class_sourced_id AS class, e.role FROM enrollments e
-      JOIN class c ON c.id = e.class_sourced_id JOIN person u ON u.id = e.user_sourced_id
-     WHERE e.status = 'active' AND e.role IN ('student', 'teacher')
-)
-"""
+_SHARED = {
+    "pupil": """
+        SELECT r.user_sourced_id AS id, min(r.org_sourced_id) AS org FROM roles r
+         WHERE r.status = 'active' AND r.role = 'student' GROUP BY 1""",
+    "teacher": """
+        SELECT r.user_sourced_id AS id, min(r.org_sourced_id) AS org FROM roles r
+         WHERE r.status = 'active' AND r.role = 'teacher' GROUP BY 1""",
+    "person": """
+        SELECT u.sourced_id AS id, u.family_name || ' ' || u.given_name AS name, u.grades
+          FROM users u WHERE u.status = 'active'""",
+    "class": """
+        SELECT c.sourced_id AS id, c.school_sourced_id AS org, c.title AS name,
+               c.course_sourced_id, c.class_type = 'homeroom' AS homeroom
+          FROM classes c WHERE c.status = 'active'""",
+    "seat": """
+        SELECT e.user_sourced_id AS id, e.class_sourced_id AS class, e.role FROM enrollments e
+          JOIN class c ON c.id = e.class_sourced_id JOIN person u ON u.id = e.user_sourced_id
+         WHERE e.status = 'active' AND e.role IN ('student', 'teacher')""",
+}
+"""What several findings look at, by its name in their queries; each may use those before it."""
 
 
 def _people(role: str, without: str) -> str:
@@ -124,10 +124,11 @@ FINDINGS = {
 }
 """By the names of documents and CSV. A record may be in more than one."""
 
-FOUND = f"WITH {_SHARED}, found(finding, id, org, name, others) AS (" + " UNION ALL ".join(
+_EVERY = "found(finding, id, org, name, others) AS (" + " UNION ALL ".join(
     f"SELECT '{name}'::text, q.* FROM ({finding.query}) AS q(id, org, name, others)"
     for name, finding in FINDINGS.items()
 )
+FOUND = f"WITH {', '.join(f'{name} AS ({query})' for name, query in _SHARED.items())}, {_EVERY}"
 """All that is found, as `found`, once the parenthesis is closed."""
 
 _FIRST = (
@@ -175,11 +176,17 @@ def copy_csv(import_id: int | None = None) -> bytes:
 
 
 def write(connection: Connection, import_id: int) -> None:
-    """Keep all that is found with the import, in place of what was kept before."""
+    """Keep all that is found with the import, in place of what was kept before; in a transaction.
+
+    What is shared is laid out first: of views over views nobody can tell how large they are.
+    """
     connection.execute("DELETE FROM import_health WHERE import_id = %s", [import_id])
+    for name, query in _SHARED.items():
+        connection.execute(compiled(f"CREATE TEMP TABLE {name} ON COMMIT DROP AS {query}"))
+        connection.execute(compiled(f"ANALYZE {name}"))
     connection.execute(
         compiled(
-            f"{FOUND}) INSERT INTO import_health"
+            f"WITH {_EVERY}) INSERT INTO import_health"
             " (import_id, finding, sourced_id, org_sourced_id, name, others)"
             f" SELECT {import_id}, f.* FROM found f"
         )

@@ -121,7 +121,7 @@ TEACHER = "t.role_type = 'primary' AND t.role = 'teacher'"
 def seen_by_others(entity: str, profile: Profile) -> tuple[str, ...]:
     """The columns of an entity by which other rows are judged in `check`."""
     roles = profile.japanese and entity == "roles"
-    return ("userSourcedId", "roleType", "role", "status") if roles else ()
+    return ("userSourcedId", "roleType", "role") if roles else ()
 
 
 def check(scene: Scene) -> None:

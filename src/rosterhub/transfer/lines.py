@@ -5,6 +5,8 @@ as many as one file has run ahead of the other. Knows nothing of CSV.
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
@@ -41,9 +43,9 @@ def changed(
     removed: set[bytes] = set()
     added: dict[bytes, int] = {}
     number = first
-    olds, news = _lines(old), _lines(new)
     more_old = more_new = True
-    try:
+    with ThreadPoolExecutor(2) as pool, suppress(_TooDifferentError):
+        olds, news = _lines(old, pool), _lines(new, pool)
         while more_old or more_new:
             if more_old and (not more_new or len(removed) <= len(added)):
                 block = next(olds, None)
@@ -69,15 +71,19 @@ def changed(
                 progress(number - first)
             if len(removed) + len(added) > MOST:
                 return None
-    except _TooDifferentError:
-        return None
-    return Changed(added, removed, number - first)
+        return Changed(added, removed, number - first)
+    return None
 
 
-def _lines(stream: IO[bytes]) -> Iterator[list[bytes]]:
-    """The lines of some block after the other, each as it stands before its line feed."""
+def _lines(stream: IO[bytes], pool: Executor) -> Iterator[list[bytes]]:
+    """The lines of some block after the other, each as it stands before its line feed.
+
+    The next block is read (from a zip: unpacked) while one is looked at.
+    """
     rest = b""
-    while data := stream.read(_BLOCK):
+    coming = pool.submit(stream.read, _BLOCK)
+    while data := coming.result():
+        coming = pool.submit(stream.read, _BLOCK)
         lines = (rest + data).split(b"\n")
         rest = lines.pop()
         if len(rest) > _LONGEST_LINE:
