@@ -32,8 +32,7 @@ _SECONDS = 4
 
 def main(size: int) -> None:
     """Measure with a board of `size` people; medians of rounds taken in turn with the floor."""
-    if not shutil.which("wrk"):
-        raise SystemExit("The load comes from wrk: apt-get install wrk")
+    need_wrk()
     with stack() as hub, tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "board.zip"
         write_package(path, size, DEFAULT_PROFILE, 1)
@@ -48,6 +47,12 @@ def main(size: int) -> None:
                 _rates(hub, floor, size, ids)
             last_page(client, size)
         print(f"memory {size}: api {hub.peak_memory('api'):.0f} MB")
+
+
+def need_wrk() -> None:
+    """End with what to install if wrk is not there."""
+    if not shutil.which("wrk"):
+        raise SystemExit("The load comes from wrk: apt-get install wrk")
 
 
 def _rates(hub: Stack, floor: str, size: int, ids: list[str]) -> None:
@@ -65,14 +70,16 @@ def _rates(hub: Stack, floor: str, size: int, ids: list[str]) -> None:
         rates: list[float] = []
         floors: list[float] = []
         for _ in range(_ROUNDS):
-            floors.append(_wrk(f"{floor}/{name}"))
-            rates.append(_wrk(hub.base + path, f"X-API-Key: {hub.key}"))
+            floors.append(wrk(f"{floor}/{name}"))
+            rates.append(wrk(hub.base + path, f"X-API-Key: {hub.key}"))
         value, least = statistics.median(rates), statistics.median(floors)
         report(f"read-{name}", size, value, least, "/s", value / least)
 
 
-def _wrk(url: str, header: str = "X: y") -> float:
-    command = ["wrk", "-t1", "-c8", f"-d{_SECONDS}", "-H", header, url]
+def wrk(url: str, *headers: str) -> float:
+    """Requests a second on eight connections."""
+    given = (part for header in headers for part in ("-H", header))
+    command = ["wrk", "-t1", "-c8", f"-d{_SECONDS}", *given, url]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in text:
         raise SystemExit(text)

@@ -19,6 +19,7 @@ RUNS = (
     ("board", "200000"),
     ("export", "100000"),
     ("reads", "1000000"),
+    ("servers", "100000"),
     ("tokens", "4000"),
 )
 _MEASURED = re.compile(r"([\w-]+) (\d+): ([\d.]+) (\S+), floor ([\d.]+) \S+, ratio ([\d.]+)")
