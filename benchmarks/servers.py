@@ -1,9 +1,9 @@
 """`make bench BENCH=servers SIZE=100000`: reads through nginx by two API servers, beside one.
 
 Requests a second with the files of nginx/ and deploy/postgresql: both servers read from the
-primary, then both from a standby. All of it, wrk included, shares the cores of one machine, so that
-a second server here can use only what the first leaves idle; on a machine of its own it brings cores
-along. What is seen is that it costs nothing, and how much is left to use.
+primary, then both from a standby. All of it, wrk included, shares the cores of one machine, so a
+second server can use only what the first leaves idle; on another machine it brings cores along.
+What is seen here is what the second one costs, and what is left for it.
 """
 
 import os
