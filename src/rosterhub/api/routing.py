@@ -59,7 +59,9 @@ class PlainRoutes(BaseRoute):
             end for end in found if end[0].methods is None or scope["method"] in end[0].methods
         ]
         route, names = (takes or found)[0]
-        params = dict(zip(names, map(unquote, values), strict=True))
+        if b"%" in (raw or b"%"):
+            values = [unquote(value) for value in values]
+        params = dict(zip(names, values, strict=True))
         child = {"endpoint": route.endpoint, "path_params": params, "route": route}
         return Match.FULL if takes else Match.PARTIAL, child
 

@@ -154,16 +154,18 @@ def page(operation: Operation, query: Query) -> Statement:
     if backward:
         rows = f"SELECT * FROM ({rows}) t ORDER BY {order}"
     body = document(_selected(operation, query.fields), "t", operation.version)
-    key = "t.sourced_id"
-    if query.sort == "dateLastModified":
-        key = f"{instant('t.date_last_modified')} || '~' || t.sourced_id"
+    keys = "NULL::text"
+    if not _tells_keys(query):
+        time = f"{instant('t.date_last_modified')} || '~' || "
+        key = f"{time if query.sort == 'dateLastModified' else ''}t.sourced_id"
+        keys = f"string_agg({key}, ' ')"
     flags = "".join(
         f", {membership.exists(parent.kind, f'${number}::text')}"
         for number, parent in enumerate(operation.parents, 2)
     )
     sql = (
         f"SELECT string_agg({body}, E',\\n') AS docs, count(*) AS records,"
-        f" string_agg({key}, ' ') AS keys, {_version(parameters)}, {place} AS place{flags}"
+        f" {keys} AS keys, {_version(parameters)}, {place} AS place{flags}"
         f" FROM ({rows}) t WHERE {_ROOT_IS_USED}"
     )
     return Statement(sql.encode(), tuple(parameters.values))
@@ -176,8 +178,25 @@ def found(query: Query, docs: bytes, records: int, keys: bytes) -> Page:
         docs, keys = docs.partition(_SEPARATOR)[2], keys.partition(b" ")[2]
     elif more:
         docs, keys = docs.rpartition(_SEPARATOR)[0], keys.rpartition(b" ")[0]
-    first, last = keys.partition(b" ")[0].decode(), keys.rpartition(b" ")[2].decode()
-    return Page(docs, records - more, more, first, last)
+    if _tells_keys(query):
+        first, last = _sourced_id(docs), _sourced_id(docs.rpartition(_SEPARATOR)[2])
+    else:
+        first, last = keys.partition(b" ")[0], keys.rpartition(b" ")[2]
+    return Page(docs, records - more, more, first.decode(), last.decode())
+
+
+def _tells_keys(query: Query) -> bool:
+    """Whether its documents begin with what the cursors end with."""
+    shown = query.fields is None or "sourcedId" in query.fields
+    return shown and query.sort != "dateLastModified"
+
+
+def _sourced_id(doc: bytes) -> bytes:
+    """The sourcedId with which a document begins; no character of one needs an escape."""
+    return doc[len(_BEGIN) : doc.find(b'"', len(_BEGIN))] if doc else b""
+
+
+_BEGIN = b'{"sourcedId":"'
 
 
 @lru_cache(2_048)
