@@ -22,6 +22,9 @@ from rosterhub.store import migrate
 
 _FAST = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
 
+_MOST_DATA = 4 << 30
+"""Bytes that the databases of a test run do not come near to."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgres", type=Path, help="binaries of another PostgreSQL to test with")
@@ -37,7 +40,7 @@ class Running:
 
 @pytest.fixture(scope="session")
 def servers(request: pytest.FixtureRequest) -> Iterator[Running]:
-    data = Path(tempfile.mkdtemp(prefix="rosterhub-test-"))
+    data = Path(tempfile.mkdtemp(prefix="rosterhub-test-", dir=_in_memory()))
     binaries: Path | None = request.config.getoption("--postgres")
     try:
         found = embedded.prepare(data)
@@ -56,6 +59,13 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Running]:
             supervisor.stop(children)
     finally:
         shutil.rmtree(data, ignore_errors=True)
+
+
+def _in_memory() -> Path | None:
+    """Where files need no disk, if there is room: databases made for a test are many small files."""
+    memory = Path("/dev/shm")
+    enough = memory.is_dir() and shutil.disk_usage(memory).free > _MOST_DATA
+    return memory if enough else None
 
 
 def _other_postgres(binaries: Path, data: Path, like: embedded.Server) -> embedded.Server:
