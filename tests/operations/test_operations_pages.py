@@ -46,8 +46,11 @@ RUN = (
 NOT_RUN = {
     "apt-get": "changes this machine",
     "certbot": "needs a name in the DNS",
+    "git": "takes another version",
     "journalctl": "reads the journal of this machine",
+    "make": "installs another version",
     "rsync": "needs another server",
+    "scp": "needs another server",
     "systemctl": "manages this machine",
 }
 """Programs that are only noted down. Besides them, what docker does without a container of ours."""

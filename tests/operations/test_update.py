@@ -190,15 +190,19 @@ def test_an_update_and_both_ways_back(old: Release, hub: Installation, tmp_path:
         caller.undo(changed)
         assert caller.users() == now | {someone: name}
         caller.wait(caller.send(newcomer("p-new")))
-        at_downgrade = caller.contents()
+        at_the_end = caller.contents()
 
-    # Back to the old program with all that was written since: only what is new of the schema goes.
-    succeeded(OURS.rosterhub(hub, "db", "downgrade", its_revision))
-    assert revision.current(hub.url) == its_revision
-    with old.started(config, tmp_path / "downgraded") as api:
-        assert caller.at(api).contents() == {path: at_downgrade[path] for path in at_update}
-        assert "p-new" in caller.users()
+    # Back to the old program with all that was written since, at first on the new schema.
+    with old.started(config, tmp_path / "back") as api:
+        written = {path: at_the_end[path] for path in at_update}
+        assert caller.at(api).contents() == written
+        caller.wait(caller.send(newcomer("p-new")))
+        # Then only what is new of the schema goes.
+        succeeded(OURS.rosterhub(hub, "db", "downgrade", its_revision))
+        assert revision.current(hub.url) == its_revision
+        assert caller.contents() == written
         caller.wait(caller.send(newcomer("p-old")))
+        assert {"p-during", "p-after", "p-new", "p-old"} <= caller.users().keys()
 
     # Back to the backup, into the database that there is.
     succeeded(OURS.rosterhub(hub, "db", "upgrade"))
