@@ -62,7 +62,7 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Running]:
 
 
 def _in_memory() -> Path | None:
-    """Where files need no disk, if there is room: databases made for a test are many small files."""
+    """Where files need no disk, if there is room: a database is many small files."""
     memory = Path("/dev/shm")
     enough = memory.is_dir() and shutil.disk_usage(memory).free > _MOST_DATA
     return memory if enough else None

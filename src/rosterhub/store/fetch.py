@@ -20,6 +20,8 @@ _Connection = psycopg.AsyncConnection[TupleRow]
 
 _KEPT = 100
 """Statements that a connection keeps prepared; the one prepared first goes first."""
+_COUNTED = 1_000
+"""Statements of which a connection counts how often they run."""
 _OFTEN = 3
 """How often a connection runs a statement before it prepares it."""
 
@@ -75,7 +77,7 @@ async def _prepare(connection: _Connection, of: _Prepared, sql: bytes) -> bytes 
     """The name of the statement, once it runs often."""
     runs = of.runs.get(sql, 0) + 1
     if runs < _OFTEN:
-        if len(of.runs) >= _KEPT:
+        if len(of.runs) >= _COUNTED:
             del of.runs[next(iter(of.runs))]
         of.runs[sql] = runs
         return None
