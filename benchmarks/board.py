@@ -38,9 +38,9 @@ def main(size: int) -> None:
         folder = Path(name)
         today, tomorrow = folder / "today.zip", folder / "tomorrow.zip"
         write_package(today, size, DEFAULT_PROFILE, 1)
-        files = _unpacked(today, folder / "today")
+        files = unpacked(today, folder / "today")
         changed = _next_day(today, tomorrow)
-        later = _unpacked(tomorrow, folder / "tomorrow")
+        later = unpacked(tomorrow, folder / "tomorrow")
         entities = [path.stem for path in files]
         with hub.connect() as connection:
             floor.begin(connection, entities)
@@ -73,7 +73,8 @@ def main(size: int) -> None:
         print(f"memory {rows}: worker {worker:.0f} MB, api {api:.0f} MB")
 
 
-def _unpacked(package: Path, folder: Path) -> list[Path]:
+def unpacked(package: Path, folder: Path) -> list[Path]:
+    """The files of a package, in `folder`."""
     with zipfile.ZipFile(package) as archive:
         archive.extractall(folder)
     return sorted(path for path in folder.iterdir() if path.stem in ENTITIES)

@@ -22,6 +22,7 @@ from psycopg.rows import TupleRow
 
 BIN = Path(sys.executable).parent
 _START_SECONDS = 120
+_AT_WORK = "SELECT FROM procrastinate.procrastinate_jobs WHERE status IN ('todo', 'doing')"
 
 
 @dataclass
@@ -65,6 +66,10 @@ class Stack:
             if document["state"] in ("completed", "failed"):
                 break
             time.sleep(0.05)
+        # A first load is done for the clerk now, and builds its indexes yet.
+        with self.connect() as connection:
+            while connection.execute(_AT_WORK).fetchall():
+                time.sleep(0.05)
         document["seconds"] = time.perf_counter() - started
         if document["state"] == "failed":
             raise SystemExit(f"import failed: {document['reason']} {document['errors'][:3]}")

@@ -12,7 +12,7 @@ import structlog
 
 from rosterhub.access import audit_log
 from rosterhub.settings import Settings
-from rosterhub.store import history
+from rosterhub.store import history, indexes
 from rosterhub.store.connect import Connection, connect
 from rosterhub.transfer import retention
 
@@ -37,6 +37,7 @@ def _parts(config: Settings) -> dict[str, Callable[[Connection], int]]:
     begin_of_history = datetime.now(UTC) - timedelta(days=config.history_days)
     return {
         "audit partitions made": _make_audit_partitions,
+        "missing indexes made": indexes.complete,
         "import rows deleted": lambda c: retention.prune(c, config.import_retention_days),
         "history partitions dropped": lambda c: len(history.prune(c, begin_of_history)),
         "audit entries deleted": lambda c: sum(

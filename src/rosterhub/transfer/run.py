@@ -17,7 +17,7 @@ import structlog
 from rosterhub.model.entities import ENTITIES
 from rosterhub.model.profiles import Profile
 from rosterhub.settings import Settings
-from rosterhub.store import history, versions
+from rosterhub.store import history, indexes, versions
 from rosterhub.store.connect import Connection, compiled, connect
 from rosterhub.transfer import difference, guard, health, placeholders, profile, records
 from rosterhub.transfer.apply import analyze, apply
@@ -46,6 +46,8 @@ _CONFLICTS = (
 """Another import took a sourcedId or a name meanwhile, or the two waited for each other."""
 _TRIES = 3
 """How often an attempt begins again at once after a conflict."""
+_FIRST_LOAD = 50_000
+"""Rows for an empty table from which on it pays to build its indexes afterwards."""
 _SHARES = {"staging": (0, 30), "checking": (30, 40), "comparing": (40, 45), "applying": (45, 100)}
 """The part of the progress (percent) that each step takes."""
 
@@ -90,6 +92,7 @@ def run_import(import_id: int, config: Settings) -> None:
         if found.state in records.FINAL:
             # A worker died between the end and the tidying up.
             records.discard(connection, import_id)
+            _complete_indexes(connection)
             return
         for setting in _SETTINGS:
             connection.execute(compiled(f"SET {setting}"))
@@ -118,6 +121,14 @@ def _carry_out(run: "_Run") -> None:
     except Exception as error:
         _log_without_data(error, run.job.id)
         run.fail(Issue("internal_error", details={"value": run.job.id}))
+
+
+def _complete_indexes(connection: Connection) -> None:
+    """Make what a first load did without; where that cannot be now, `jobs.cleaning` does it."""
+    try:
+        indexes.complete(connection)
+    except psycopg.errors.LockNotAvailable:
+        _log.warning("indexes are left to be made, a table is in use all the time")
 
 
 def _cancelled(connection: Connection, import_id: int) -> bool:
@@ -250,15 +261,28 @@ class _Run:
         elif self._has_to_wait(plans):
             return True
         else:
-            with self._step("applying"):
-                self._apply(plans, touched)
-            analyze(self.connection, plans)
+            with self._without_indexes(plans):
+                with self._step("applying"):
+                    self._apply(plans, touched)
+                analyze(self.connection, plans)
         records.discard(self.connection, self.job.id)
         left = sum(file.left_out for file in staged)
         more = f", {left} left out" if left else ""
         processed = f"{self.total - left} records processed"
         _log.info(f"CSV import completed: {processed}{more}", import_id=self.job.id)
         return True
+
+    @contextmanager
+    def _without_indexes(self, plans: list[Plan]) -> Generator[None]:
+        """Set indexes aside where much comes into an empty table, and build them anew after it."""
+        large = {p.file.entity.name: p.file.entity for p in plans if p.created >= _FIRST_LOAD}
+        set_aside = [indexes.set_aside(self.connection, entity) for entity in large.values()]
+        try:
+            yield
+        finally:
+            if any(set_aside):
+                # Of the two sessions the one that has not ended: who cancels ends the other.
+                _complete_indexes(self.reporting)
 
     def _doubted(self, plans: list[Plan], by: Profile) -> bool:
         """Whether what was found may concern rows that the base has, too."""
