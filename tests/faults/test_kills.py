@@ -16,7 +16,9 @@ import psycopg
 import pytest
 
 from rosterhub.jobs.submit import submit
+from rosterhub.model.entities import RECORDS
 from rosterhub.store.connect import Connection, connect
+from rosterhub.store.schema import indexes
 from rosterhub.transfer import records
 from tests.faults.generations import Expected, package
 from tests.faults.machines import Machines, Reader, machines
@@ -28,6 +30,8 @@ STEPS = ("queued", "staging", "checking", "comparing", "applying", "completed")
 """Each is as likely to be the last as any other, however short it is."""
 SEED = int(os.environ.get("FAULTS_SEED", "2026"))
 PATIENCE = 180.0
+PEOPLE = 55_560
+"""Of whom nine in ten are in a package: 100,000 rows with their roles."""
 
 
 class Trial:
@@ -145,7 +149,25 @@ def test_a_few_kills() -> None:
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("moment", range(8))
+def test_a_kill_amid_a_first_load(moment: int) -> None:
+    with machines(batch=5_000) as hub:
+        trial = Trial(hub, PEOPLE, SEED + moment)
+        # About what each step takes; the last is when indexes are built.
+        trial.seconds |= {"staging": 0.5, "checking": 0.5, "comparing": 0.2, "applying": 3.0}
+        trial.seconds["completed"] = 1.5
+        trial.killed("database" if moment % 4 == 3 else "worker")
+        until(lambda: not _missing(trial), PATIENCE)
+
+
+def _missing(trial: Trial) -> set[str]:
+    """The indexes of the schema that are not there and whole."""
+    there = rows(trial.config, "SELECT indexrelid::regclass::text FROM pg_index WHERE indisvalid")
+    return {i.name for e in RECORDS.values() for i in indexes(e)} - {name for (name,) in there}
+
+
+@pytest.mark.faults
 def test_seventy_kills_amid_imports_of_100_000_rows() -> None:
     victims: list[Victim] = ["worker"] * 50 + ["database"] * 20
     random.Random(SEED).shuffle(victims)
-    survive(55_560, victims, SEED)
+    survive(PEOPLE, victims, SEED)

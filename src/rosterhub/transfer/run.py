@@ -86,6 +86,8 @@ def run_import(import_id: int, config: Settings) -> None:
             return
         if found.state == "waiting":
             return
+        for setting in _SETTINGS:
+            connection.execute(compiled(f"SET {setting}"))
         if found.undo and found.undo["state"] == "queued":
             _take_back(connection, import_id, force=bool(found.undo.get("force")))
             return
@@ -94,8 +96,6 @@ def run_import(import_id: int, config: Settings) -> None:
             records.discard(connection, import_id)
             _complete_indexes(connection)
             return
-        for setting in _SETTINGS:
-            connection.execute(compiled(f"SET {setting}"))
         try:
             _carry_out(_Run(found, config, connection, reporting))
         except (records.EndedError, psycopg.OperationalError) as error:
@@ -342,7 +342,9 @@ class _Run:
     @contextmanager
     def _step(self, name: records.State) -> Generator[None]:
         started = self._began = time.perf_counter()
-        records.advance(self.reporting, self.job.id, state=name, progress=_SHARES[name][0])
+        share = _SHARES[name][0]
+        # What the step before did in a second says nothing about this one.
+        records.advance(self.reporting, self.job.id, state=name, progress=share, rows_per_second=0)
         yield
         self.timings[name] = round(time.perf_counter() - started, 3)
 
