@@ -161,6 +161,8 @@ class _DailyFile(_Outlet):
 
     def close_file(self) -> None:
         """Close the file of the day."""
-        if self._out:
-            self._out.close()
-            self._out = None
+        out, self._out = self._out, None
+        if out:
+            # What it still holds may find no room either.
+            with suppress(OSError):
+                out.close()

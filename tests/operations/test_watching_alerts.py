@@ -74,6 +74,7 @@ HEALTHY = {
     'rosterhub_audit_dropped_total{instance="a"}': "3+0x300",
     'rosterhub_audit_queued{instance="a"}': "500+0x300",
     "rosterhub_audit_months_ahead": "2+0x300",
+    "rosterhub_database_disk_full": "0+0x300",
 }
 """Five hours of a hub on which all is well, a sample a minute from 1970 on."""
 
@@ -107,6 +108,7 @@ BROKEN: dict[str, dict[str, str]] = {
     "CertificateEnds": {
         'probe_ssl_earliest_cert_expiry{job="rosterhub-front"}': f"{20 * 86400}+0x300"
     },
+    "DatabaseDiskFull": {"rosterhub_database_disk_full": "1+0x300"},
     "AuditLogLosesEntries": {'rosterhub_audit_dropped_total{instance="a"}': "0+1x300"},
     "AuditLogWaits": {'rosterhub_audit_queued{instance="a"}': "20000+0x300"},
     "AuditPartitionMissing": {"rosterhub_audit_months_ahead": "0+0x300"},

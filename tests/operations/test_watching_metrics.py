@@ -222,13 +222,15 @@ def test_several_processes_count_together_and_the_dead_no_more(
     config: Settings, tmp_path: Path
 ) -> None:
     connections = ("rosterhub_pool_connections_max", "primary")
-    with serving_processes(config, tmp_path, WEB_CONCURRENCY="2") as api:
+    shared = tmp_path / "numbers"
+    with serving_processes(
+        config, tmp_path, WEB_CONCURRENCY="2", PROMETHEUS_MULTIPROC_DIR=str(shared)
+    ) as api:
         # Both have noted what they have; each number of the hub is there once (`scraped` looks).
         until(lambda: scraped(api.url)[connections] == 16)
         found = scraped(api.url)
         assert found["rosterhub_pool_connections_max", "house"] == 4
         assert found["rosterhub_database_connections_max",] == 200
-        [shared] = tmp_path.glob("rosterhub-numbers-*")
         with subprocess.Popen(
             [sys.executable, "-c", LEVEL],
             env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(shared)},

@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import psycopg.errors
 import structlog
 from prometheus_client import Counter, Gauge
 
@@ -39,6 +40,11 @@ _queued = Gauge(
     "rosterhub_audit_queued", "Audit entries not written yet.", multiprocess_mode="livesum"
 )
 _dropped = Counter("rosterhub_audit_dropped", "Audit entries given up, as the database was away.")
+_disk_full = Gauge(
+    "rosterhub_database_disk_full",
+    "1 while audit entries cannot be written because the disk of the database is full.",
+    multiprocess_mode="livemax",
+)
 _log = structlog.get_logger("rosterhub.audit")
 
 
@@ -62,7 +68,11 @@ class Entry:
 
 
 class Audit:
-    """The queue of one process and the task that writes it."""
+    """The queue of one process and the task that writes it.
+
+    As every request is written, it knows first when nothing can be: `disk_full` says whether the
+    disk of the database was full when it last tried, which it does each second.
+    """
 
     def __init__(self, pool: Pool, capacity: int = CAPACITY) -> None:
         self._pool = pool
@@ -72,6 +82,7 @@ class Audit:
         self._closing = False
         self._task: asyncio.Task[None] | None = None
         self.dropped = 0
+        self.disk_full = False
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -109,8 +120,10 @@ class Audit:
                 self._full.clear()
             try:
                 await self._write()
+                self._note_room(full=False)
             # Whatever it was, the entries are still there and the next round tries again.
             except Exception as error:
+                self._note_room(full=isinstance(error, psycopg.errors.DiskFull))
                 _log.warning(
                     "audit log waits for the database",
                     error=type(error).__name__,
@@ -122,6 +135,10 @@ class Audit:
                 _log.error("audit entries dropped", entries=self.dropped - reported)
                 _dropped.inc(self.dropped - reported)
                 reported = self.dropped
+
+    def _note_room(self, *, full: bool) -> None:
+        self.disk_full = full
+        _disk_full.set(full)
 
     async def _write(self) -> None:
         """Write the queue, batch by batch; an entry leaves it only once it is written."""

@@ -1,7 +1,10 @@
 """Whether the parts the hub stands on answer, each asked for at most a second."""
 
 import asyncio
+import shutil
+import tempfile
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Literal
 
 import psycopg
@@ -16,6 +19,9 @@ State = Literal["up", "down", "off"]
 PATIENCE_SECONDS = 1.0
 """How long a part may take to answer before it counts as down."""
 
+LEAST_ROOM = 16 * 1024 * 1024
+"""Bytes that have to be free on the disks of this machine: less takes no upload of a board."""
+
 _log = structlog.get_logger("rosterhub.health")
 
 
@@ -26,6 +32,9 @@ class Checks:
     def __init__(self, config: Settings, redis: Redis | None) -> None:
         self._read_url = config.read_url
         self._write_url = config.write_url
+        self._home = config.rosterhub_home
+        # Python settles on a folder when it is first asked: not only when the right one is full.
+        _temporary()
         self._redis = redis
         self._running: dict[str, asyncio.Task[None]] = {}
 
@@ -47,6 +56,10 @@ class Checks:
         """Whether Redis answers; off when none is configured."""
         client = self._redis
         return await self._ask("redis", lambda: _ping(client)) if client else "off"
+
+    def room(self) -> bool:
+        """Whether uploads, and what is kept of the installation, find room on this machine."""
+        return all(map(_has_room, (_temporary(), self._home)))
 
     def _urls(self) -> set[str]:
         return {self._read_url, self._write_url}
@@ -79,6 +92,24 @@ class Checks:
             error=type(error).__name__,
             exc_info=None if expected else error,
         )
+
+
+def _temporary() -> Path | None:
+    """Where uploads lie while they arrive (Starlette keeps them there), None if nowhere."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return None
+
+
+def _has_room(folder: Path | None) -> bool:
+    if folder is None:
+        return False
+    try:
+        return shutil.disk_usage(folder).free >= LEAST_ROOM
+    # What is not there has no disk.
+    except OSError:
+        return True
 
 
 async def _select(url: str) -> None:

@@ -62,17 +62,25 @@ _UNEXPECTED = "Something went wrong inside the server. Tell its operator the req
 class ApiError(Exception):
     """A refusal: `status` over HTTP, `minor` a codeMinor of spec/rest.md, `description` for people.
 
-    Raised anywhere in the API; `headers` go out with the answer.
+    Raised anywhere in the API; `headers` go out with the answer. `unread` says that the request's
+    body is still on its way, and that nobody will read it.
     """
 
     def __init__(
-        self, status: int, minor: str, description: str, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        minor: str,
+        description: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        unread: bool = False,
     ) -> None:
         super().__init__(description)
         self.status = status
         self.minor = minor
         self.description = description
         self.headers = dict(headers or {})
+        self.unread = unread or status == 413
 
 
 def invalid(description: str) -> ApiError:
@@ -111,7 +119,7 @@ def body(path: str, minor: str, description: str) -> dict[str, Any]:
 def response(scope: Scope, error: ApiError) -> Response:
     """`error` as the answer to the request of `scope`."""
     text = json.dumps(body(scope["path"], error.minor, error.description), ensure_ascii=False)
-    kind = _Parting if error.status == 413 else Response
+    kind = _Parting if error.unread else Response
     return kind(text.encode("utf-8", "replace"), error.status, error.headers, _JSON)
 
 
@@ -167,7 +175,7 @@ def refusal(scope: Scope, error: Exception) -> Response | None:
         return response(scope, invalid(str(error)))
     if isinstance(error, _AWAY):
         _log.warning("database away", error=type(error).__name__, sqlstate=_sqlstate(error))
-        return response(scope, ApiError(503, "server_busy", _why(scope, error), _RETRY))
+        return response(scope, ApiError(503, "server_busy", _why(scope, error), RETRY))
     if isinstance(error, _LACKING):
         missing = error.diag.message_primary
         _log.error("the schema is not that of this version", missing=missing)
@@ -175,7 +183,7 @@ def refusal(scope: Scope, error: Exception) -> Response | None:
     return None
 
 
-_RETRY = {"Retry-After": "5"}
+RETRY = {"Retry-After": "5"}
 
 
 def _why(scope: Scope, error: Exception) -> str:

@@ -47,10 +47,16 @@ router.add_api_route(
 
 @router.get("/health", summary="The state of each part", openapi_extra=_described("200", "503"))
 async def health(request: Request) -> JSONResponse:
-    """200 when all parts are up, 503 with the part that is down; a part not configured is off."""
-    checks = hub(request).checks
-    database, redis = await asyncio.gather(checks.database(), checks.redis())
-    return _answer({"database": database, "redis": redis})
+    """200 when all parts are up, 503 with the part that is down; a part not configured is off.
+
+    The disk is a part only while there is no room on it for what has to be written.
+    """
+    at = hub(request)
+    database, redis = await asyncio.gather(at.checks.database(), at.checks.redis())
+    states: dict[str, State] = {"database": database, "redis": redis}
+    if at.audit.disk_full or not at.checks.room():
+        states["disk"] = "down"
+    return _answer(states)
 
 
 @router.get("/health/live", summary="The process runs", openapi_extra=_described("200"))

@@ -4,12 +4,14 @@ Paths are those of the operations manual (CSV インポート運用) and of desi
 """
 
 import csv
+import errno
 import io
 from collections.abc import AsyncGenerator, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import PurePath
 from typing import Any
 
+import structlog
 from fastapi import APIRouter
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -17,7 +19,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Message
 
 from rosterhub.api import openapi_transfers as parts
-from rosterhub.api.errors import ApiError
+from rosterhub.api.errors import RETRY, ApiError
 from rosterhub.api.hub import Hub, authenticate, hub
 from rosterhub.jobs.submit import submit_async
 from rosterhub.model.entities import ENTITIES
@@ -27,6 +29,12 @@ from rosterhub.transfer.issues import Language
 from rosterhub.transfer.spreadsheet import harmless
 
 router = APIRouter(prefix="/api/v1.2/csv/import", tags=["imports"])
+
+_NO_ROOM = (
+    "The disk of the server has no room for this file, so nothing was changed. Tell the hub's"
+    " operator."
+)
+_log = structlog.get_logger("rosterhub.api")
 
 _FORM_OVERHEAD = 64 * 1024
 """What a multipart body may hold besides the file."""
@@ -161,7 +169,7 @@ async def _take(request: Request, entity: str | None) -> Response:
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise ApiError(400, "invaliddata", "Send the file as the multipart/form-data field 'file'.")
     bounded = Request(request.scope, _bounded(request, limit))
-    async with bounded.form(max_files=1, max_fields=20) as form:
+    async with _on_disk(), bounded.form(max_files=1, max_fields=20) as form:
         upload = form.get("file")
         if not isinstance(upload, UploadFile):
             raise ApiError(400, "invaliddata", "The form has no file in its field 'file'.")
@@ -200,6 +208,19 @@ def _options() -> Generator[None]:
         yield
     except options.OptionError as error:
         raise ApiError(400, "invaliddata", str(error)) from error
+
+
+@asynccontextmanager
+async def _on_disk() -> AsyncGenerator[None]:
+    """A file that finds no room while it arrives is refused; nothing of it stays."""
+    try:
+        yield
+    except OSError as error:
+        # The last is what Python says that finds no folder for it in which it can write.
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.ENOENT):
+            raise
+        _log.error("no room for an upload", error=errno.errorcode[error.errno])
+        raise ApiError(503, "server_busy", _NO_ROOM, RETRY, unread=True) from error
 
 
 def _bounded(request: Request, limit: int) -> Any:

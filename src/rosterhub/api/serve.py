@@ -7,6 +7,7 @@ import contextlib
 import math
 import multiprocessing
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Generator
@@ -21,6 +22,7 @@ from rosterhub.lifeline import die_with_parent
 from rosterhub.settings import Settings, settings
 
 _NUMBERS = "PROMETHEUS_MULTIPROC_DIR"
+_MEMORY = Path("/dev/shm")
 _FINISH_SECONDS = 30
 """How long answers under way may take to finish when the API is told to stop."""
 
@@ -70,7 +72,14 @@ def _shared_numbers(processes: int) -> Generator[None]:
     if processes == 1 and _NUMBERS not in os.environ:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="rosterhub-numbers-") as fresh:
+    prefix = "rosterhub-numbers-"
+    for left in _MEMORY.glob(f"{prefix}*"):
+        if not Path(f"/proc/{left.name.split('-')[2]}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    # Where there is one, not on a disk: of a file that is mapped, a process that writes to a part
+    # for which the disk has no room is ended by the kernel.
+    memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}-", dir=memory) as fresh:
         folder = Path(os.environ.setdefault(_NUMBERS, fresh))
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob("*.db"):

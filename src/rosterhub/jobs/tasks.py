@@ -34,13 +34,13 @@ SELECT j.import_id, i.source_system, j.id
 UNION ALL
 SELECT i.id, i.source_system, NULL
   FROM public.imports i
- WHERE i.state <> ALL (%(final)s) AND i.state <> 'waiting'
+ WHERE (i.state <> ALL (%(final)s) AND i.state <> 'waiting' OR i.undo ->> 'state' = 'queued')
    AND i.created_at < now() - interval '5 seconds'
    AND i.id NOT IN (SELECT import_id FROM jobs)
    AND i.id NOT IN (SELECT import_id FROM claimed)
 """
 """Jobs that say they are being done and are not, because their worker died, also between the end of
-the import and the end of the job; and unfinished imports without a job."""
+the import and the end of the job; and unfinished imports, and undos, without a job."""
 
 
 def register(app: App, config: Settings) -> None:

@@ -115,8 +115,13 @@ def _carry_out(run: "_Run") -> None:
     except RefusedError as refused:
         records.add_issues(run.connection, run.job.id, [refused.issue])
         run.fail(refused.issue)
+    except psycopg.errors.DiskFull:
+        # What was staged gives its room back, in which the end can be written. Where it cannot, the
+        # job is tried again later, and says it then.
+        records.drop_staging(run.connection, run.job.id)
+        run.fail(Issue("disk_full"))
     except (records.EndedError, psycopg.OperationalError, *_CONFLICTS):
-        # Cancelled, or away or out of room: the job is tried again later.
+        # Cancelled, or away: the job is tried again later.
         raise
     except Exception as error:
         _log_without_data(error, run.job.id)
@@ -146,6 +151,8 @@ def _take_back(connection: Connection, import_id: int, *, force: bool) -> None:
         done = undo(connection, import_id, force=force)
     except psycopg.errors.UniqueViolation as error:
         kept: dict[str, Any] = {"state": "refused", "constraint": error.diag.constraint_name}
+    except psycopg.errors.DiskFull:
+        kept = {"state": "refused", "code": "disk_full"}
     else:
         kept = {
             "state": "done" if done.done else "refused",

@@ -659,6 +659,12 @@ CODES: dict[str, Sentence] = {
         "A later import of this source was applied meanwhile ({value}). Reject this one.",
         "その後に同じ送信元の取り込み({value})が反映されています。却下してください。",
     ),
+    "disk_full": S(
+        "The disk of the database is full; nothing was changed. Have the hub's operator make room,"
+        " then do it again.",
+        "データベースのディスクに空きがないため、何も変更していません。運用担当者に空きを"
+        "増やしてもらってから、もう一度行ってください。",
+    ),
     "worker_gave_up": S(
         "The import was started {value} times and did not finish; nothing was applied.",
         "取り込みを {value} 回始めましたが終わりませんでした。何も反映していません。",

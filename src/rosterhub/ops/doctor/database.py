@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg.errors
+
 from rosterhub.model.entities import RECORDS
 from rosterhub.ops.doctor.findings import Finding, fail, ok, warn
 from rosterhub.settings import Settings
@@ -37,6 +39,8 @@ _ROOM = """
 SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c
  WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%s)
 """
+_SPILLS = "SELECT count(*) FROM generate_series(1, 50000)"
+"""Takes a megabyte of the disk for a moment where little memory is allowed; changes nothing."""
 
 
 def version(connection: Connection, config: Settings) -> Iterator[Finding]:
@@ -171,6 +175,22 @@ def replication(connection: Connection, config: Settings) -> Iterator[Finding]:
         )
     else:
         yield ok("replication", "The replica follows.", "レプリカは追随しています。")
+
+
+def disk(connection: Connection, config: Settings) -> Iterator[Finding]:
+    """Whether the disk of the database, wherever it is, takes anything at all."""
+    try:
+        with connection.transaction():
+            connection.execute("SET LOCAL work_mem = '64kB'")
+            connection.execute(_SPILLS)
+    except psycopg.errors.DiskFull:
+        yield fail(
+            "disk",
+            "The disk of the database is full, so nothing can be written. Make room there "
+            "(docs/operations.md).",
+            "データベースのディスクに空きがなく、書き込みができません。空きを増やしてください"
+            "（docs/operations.ja.md）。",
+        )
 
 
 def room(connection: Connection, config: Settings) -> Iterator[Finding]:

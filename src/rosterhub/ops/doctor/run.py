@@ -26,6 +26,7 @@ _THERE: tuple[Callable[[Connection, Settings], Iterator[Finding]], ...] = (
     database.replication,
     work.queue,
     work.partitions,
+    database.disk,
     database.room,
 )
 
