@@ -67,6 +67,13 @@ def test_files_with_little_in_common_are_given_up(old: bytes) -> None:
         assert compared(old, text([f"new {n}" for n in range(60)]), 100) is None
 
 
+def test_large_lines_are_fewer() -> None:
+    rows = [f"{n}{'x' * 1_000}" for n in range(60)]
+    with patch.object(lines, "MOST_BYTES", 50_000):
+        assert compared(b"", text(rows), 5_000) is None
+        assert compared(b"", text(rows[:40]), 5_000) is not None
+
+
 def test_a_line_without_an_end_is_given_up() -> None:
     with patch.object(lines, "_LONGEST_LINE", 100):
         assert compared(b"x" * 1_000, b"a\n", 50) is None

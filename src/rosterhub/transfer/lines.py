@@ -12,6 +12,8 @@ from typing import IO
 
 MOST = 200_000
 """Lines without a counterpart that are held; files with more of them have little in common."""
+MOST_BYTES = 40 << 20
+"""About how many bytes these may be."""
 _BLOCK = 1 << 20
 _LONGEST_LINE = 1 << 20
 
@@ -69,7 +71,8 @@ def changed(
                     return None
                 number += len(block)
                 progress(number - first)
-            if len(removed) + len(added) > MOST:
+            held = len(removed) + len(added)
+            if held > MOST or held * sum(map(len, block)) > MOST_BYTES * len(block):
                 return None
         return Changed(added, removed, number - first)
     return None

@@ -7,7 +7,7 @@ that also says `completed`: killed at any point, the import starts over and is a
 import time
 import traceback
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -419,8 +419,14 @@ class _Run:
         if base is None or not Upload(self.reporting, base.id).size:
             yield {}
             return
-        with self._open(lambda: Upload(self.reporting, base.id)) as package:
-            yield openers(base, package)
+        with ExitStack() as stack:
+            try:
+                opened = self._open(lambda: Upload(self.reporting, base.id))
+                files = openers(base, stack.enter_context(opened))
+            except RefusedError:
+                # Pruned just now.
+                files = {}
+            yield files
 
     def _report(self, issues: list[Issue]) -> None:
         level = self.job.request.level

@@ -91,7 +91,9 @@ class Upload(io.RawIOBase):
                 [self._import_id, number],
                 prepare=True,
             ).fetchone()
-            assert row is not None
+            if row is None:
+                # Pruned while it was read: it is the base of another import.
+                raise EOFError("the upload is gone")
             self._held, self._chunk = number, memoryview(row[0])
         begin = self._at - (self._ends[number - 1] if number else 0)
         return self._chunk[begin : begin + most]
