@@ -5,6 +5,7 @@ records, so that no unique index is ever in the way. The caller owns the transac
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -102,38 +103,59 @@ class _Work:
         self.source = source
         self.batch = batch
         self.progress = progress
+        self._ranges: dict[str, list[tuple[int, int]]] = {}
 
     def on_rows(self, count: int, statement: str, plan: Plan) -> None:
         """Run `statement` on the rows of a plan, of which `count` are for it."""
         if count:
-            bounds = self.connection.execute(
-                compiled(f"SELECT min(line), max(line) FROM {plan.table}")
-            ).fetchone()
-            assert bounds is not None
-            self._run(statement, bounds[0], bounds[1])
+            if plan.table not in self._ranges:
+                self._ranges[plan.table] = self._ranges_of(plan)
+            self._run(statement, self._ranges[plan.table])
 
     def on_records(self, statement: str, records: Records) -> None:
         """Run `statement` on a list of records."""
         if records.count:
-            self._run(statement, 1, records.count)
+            self._run(statement, _even(1, records.count, self.batch))
 
-    def _run(self, statement: str, first: int, last: int) -> None:
+    def _ranges_of(self, plan: Plan) -> list[tuple[int, int]]:
+        """Ranges of lines with a batch of the plan's rows in each."""
+        row = self.connection.execute(
+            compiled(f"SELECT min(line), max(line), count(*) FROM {plan.table}")
+        ).fetchone()
+        assert row is not None
+        first, last, count = row
+        if last - first < 2 * count:
+            return _even(first, last, self.batch)
+        found = self.connection.execute(
+            compiled(
+                "SELECT line FROM (SELECT line, row_number() OVER (ORDER BY line) - 1 AS n"
+                f" FROM {plan.table}) p WHERE mod(n, %s) = 0 ORDER BY line"
+            ),
+            [self.batch],
+        ).fetchall()
+        starts = [start for (start,) in found]
+        return [(start, end - 1) for start, end in pairwise([*starts, last + 1])]
+
+    def _run(self, statement: str, ranges: list[tuple[int, int]]) -> None:
         text = compiled(statement)
-        starts = range(first, last + 1, self.batch)
-        for group in (starts[at : at + _AHEAD] for at in range(0, len(starts), _AHEAD)):
+        for group in (ranges[at : at + _AHEAD] for at in range(0, len(ranges), _AHEAD)):
             # Sent together: PostgreSQL goes from one to the next without waiting for us.
             with self.connection.pipeline():
-                ran = [self._execute(text, start) for start in group]
+                ran = [self._execute(text, *one) for one in group]
             self.progress(sum(cursor.rowcount for cursor in ran))
 
-    def _execute(self, text: bytes, start: int) -> psycopg.Cursor[TupleRow]:
+    def _execute(self, text: bytes, first: int, last: int) -> psycopg.Cursor[TupleRow]:
         values = {
-            "first": start,
-            "last": start + self.batch - 1,
+            "first": first,
+            "last": last,
             "source": self.source,
             "import": self.import_id,
         }
         return self.connection.execute(text, values, prepare=True)
+
+
+def _even(first: int, last: int, length: int) -> list[tuple[int, int]]:
+    return [(start, start + length - 1) for start in range(first, last + 1, length)]
 
 
 _AHEAD = 8
