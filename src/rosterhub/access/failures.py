@@ -51,7 +51,7 @@ class Failures:
 
     def _rest(self, error: Exception) -> None:
         self._redis_rests_until = time.monotonic() + _REDIS_REST_SECONDS
-        _log.warning("token failures not counted: Redis is away", error=type(error).__name__)
+        _log.warning("token failures not counted: Redis takes none", error=type(error).__name__)
 
 
 def _storage(redis: Redis) -> RedisStorage:
