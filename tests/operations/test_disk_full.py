@@ -2,6 +2,7 @@
 (docs/operations.md, "The disk is full").
 """
 
+import io
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ import psycopg
 import pytest
 
 from rosterhub.jobs.decide import decide
+from rosterhub.jobs.submit import submit
+from rosterhub.jobs.worker import heard_of
 from rosterhub.ops import embedded, supervisor
+from rosterhub.ops.system_user import hand_over, server_owner
 from rosterhub.settings import Settings
 from rosterhub.store import migrate
 from rosterhub.store.connect import connect
@@ -25,8 +29,8 @@ from tests.conftest import Running
 from tests.disks import MB, Disk, disk, folder_on
 from tests.faults.generations import package
 from tests.hubs import family
+from tests.integration.test_serve import running, started
 from tests.integration.test_serve import serving as serving_processes
-from tests.integration.test_serve import started
 from tests.operations.servers import installation
 from tests.operations.test_watching_metrics import scraped
 from tests.rosters import contents, job, rows, send
@@ -128,6 +132,29 @@ def test_where_not_even_that_can_be_written_a_later_try_does_it(hub: Settings) -
     assert job(hub, import_id)["state"] == "completed"
 
 
+def test_a_worker_ends_what_finds_no_room_and_goes_on_with_the_next(
+    hub: Settings, small: Disk, tmp_path: Path
+) -> None:
+    def sent(generation: int) -> int:
+        with connect(hub.write_url) as connection:
+            upload = io.BytesIO(package(PEOPLE, generation))
+            return submit(connection, records.Request("board.zip"), upload)
+
+    first = sent(0)
+    small.fill(leave=MB // 2)
+    log = tmp_path / "worker"
+    with log.open("wb") as out, running(hub, "worker", out=out) as worker:
+        until(lambda: job(hub, first)["state"] == "failed", 30)
+        assert job(hub, first)["reasonCode"] == "disk_full"
+        assert rows(hub, "SELECT FROM users") == []
+        small.fill()
+        until(lambda: heard_of(hub))
+        small.empty()
+        second = sent(0)
+        until(lambda: job(hub, second)["state"] == "completed", 30)
+        assert worker.poll() is None
+
+
 def test_an_undo_that_finds_no_room_is_refused_and_can_be_asked_for_again(
     hub: Settings, small: Disk
 ) -> None:
@@ -201,16 +228,16 @@ def test_a_full_disk_of_the_api_refuses_large_uploads_and_nothing_else(config: S
         home.mkdir()
         settings = {"ROSTERHUB_HOME": str(home), "LOG_DIR": str(logs), "WEB_CONCURRENCY": "2"}
         with (
-            serving_processes(config, folder, **settings) as running,
+            serving_processes(config, folder, **settings) as both,
             # Each request on a connection of its own, so that both processes get some.
             httpx.Client(
-                base_url=running.url,
+                base_url=both.url,
                 headers=HEADERS,
                 limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
             ) as api,
         ):
-            until(lambda: started(running.log) == 2)
-            processes = family(running.process.pid)
+            until(lambda: started(both.log) == 2)
+            processes = family(both.process.pid)
             assert api.get("/health").text == WELL
 
             def upload(size: int) -> httpx.Response:
@@ -232,12 +259,12 @@ def test_a_full_disk_of_the_api_refuses_large_uploads_and_nothing_else(config: S
             small.fill()
             assert api.get("/health").text == FULL
             # More than the buffers of the log take, and more kinds of them than had been counted.
-            for number in range(400):
+            for number in range(200):
                 path = ("/health/ready", USERS, f"/docs?{number}", f"/ims/{number}")[number % 4]
                 answer = api.get(path)
                 assert answer.status_code in (200, 404)
             assert upload(1_000).status_code == 202
-            assert family(running.process.pid) == processes
+            assert family(both.process.pid) == processes
             small.empty()
             assert api.get("/health").text == WELL
             assert upload(2 * MB).status_code == 202
@@ -259,7 +286,9 @@ def _run_out_of_wal(folder: Path, small: Disk) -> None:
     found = embedded.prepare(folder)
     wal = found.postgres.pid_file.parent / "pg_wal"
     moved = folder_on(small, "wal")
-    shutil.copytree(wal, moved, dirs_exist_ok=True, copy_function=_copy)
+    shutil.copytree(wal, moved, dirs_exist_ok=True)
+    for path in moved.rglob("*"):
+        hand_over(path, server_owner())
     shutil.rmtree(wal)
     wal.symlink_to(moved)
     command = [*found.postgres.command, "-c", "min_wal_size=32MB", "-c", "max_wal_size=32MB"]
@@ -283,13 +312,16 @@ def _run_out_of_wal(folder: Path, small: Disk) -> None:
             asked = {f"down{number}" for number in range(20)}
             for name in asked:
                 api.get("/health/live", headers={"X-Request-ID": name})
-            small.empty()
 
-            def back() -> bool:
+            def looked_after(*, up: bool) -> bool:
                 database.look_after()
-                return api.get("/health").is_success
+                return api.get("/health").is_success if up else database.deaths > 0
 
-            until(back, 60)
+            # It cannot even start without room.
+            until(lambda: looked_after(up=False), 60)
+            assert "No space left on device" in found.postgres.log.read_text("utf-8")
+            small.empty()
+            until(lambda: looked_after(up=True), 60)
             assert contents(config) == before
             written = "SELECT request_id FROM audit_logs WHERE request_id LIKE 'down%%'"
             until(lambda: {name for (name,) in rows(config, written)} == asked)
@@ -305,10 +337,3 @@ def _write_much(config: Settings) -> None:
     with connect(config.write_url) as connection:
         while True:
             connection.execute("SELECT pg_logical_emit_message(false, '', repeat('x', 999999))")
-
-
-def _copy(source: str, target: str) -> str:
-    shutil.copy2(source, target)
-    stat = Path(source).stat()
-    shutil.chown(target, stat.st_uid, stat.st_gid)
-    return target
