@@ -11,8 +11,8 @@ from rosterhub.transfer import lines
 from rosterhub.transfer.lines import Changed, changed
 
 
-def compared(old: bytes, new: bytes, block: int = 1 << 20) -> Changed | None:
-    with patch.object(lines, "_BLOCK", block):
+def compared(old: bytes, new: bytes, block: int = 1 << 20, piece: int = 1 << 13) -> Changed | None:
+    with patch.object(lines, "_BLOCK", block), patch.object(lines, "_PIECE", piece):
         return changed(io.BytesIO(old), io.BytesIO(new), 2, lambda _: None)
 
 
@@ -23,9 +23,11 @@ def text(rows: list[str]) -> bytes:
 LINES = st.lists(st.sampled_from([f"row {n}" for n in range(30)]), unique=True, max_size=30)
 
 
-@given(LINES, LINES, st.integers(1, 40))
-def test_the_lines_that_only_one_of_them_has(old: list[str], new: list[str], block: int) -> None:
-    found = compared(text(old), text(new), block)
+@given(LINES, LINES, st.integers(1, 40), st.integers(1, 20))
+def test_the_lines_that_only_one_of_them_has(
+    old: list[str], new: list[str], block: int, piece: int
+) -> None:
+    found = compared(text(old), text(new), block, piece)
     assert found is not None
     assert found.total == len(new)
     assert found.removed == {f"{row}\r".encode() for row in old if row not in new}
@@ -63,13 +65,13 @@ def test_how_far_it_is_read() -> None:
 
 @pytest.mark.parametrize("old", [text([f"old {n}" for n in range(60)]), b""])
 def test_files_with_little_in_common_are_given_up(old: bytes) -> None:
-    with patch.object(lines, "MOST", 50):
+    with patch.object(lines, "MOST", 50 * 160):
         assert compared(old, text([f"new {n}" for n in range(60)]), 100) is None
 
 
 def test_large_lines_are_fewer() -> None:
     rows = [f"{n}{'x' * 1_000}" for n in range(60)]
-    with patch.object(lines, "MOST_BYTES", 50_000):
+    with patch.object(lines, "MOST", 50_000):
         assert compared(b"", text(rows), 5_000) is None
         assert compared(b"", text(rows[:40]), 5_000) is not None
 
