@@ -33,6 +33,7 @@ from rosterhub.api.whole_hub import WholeHub
 from rosterhub.settings import Settings, settings
 from rosterhub.store import revision
 from rosterhub.store.connect import Pool, pools, small_pool
+from rosterhub.store.kept_pages import KeptPages
 from rosterhub.store.replica import Replica
 from rosterhub.store.totals import Totals
 
@@ -107,6 +108,7 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
         redis=redis,
         checks=checks,
         totals=Totals(own),
+        kept=KeptPages(),
         watch=Watch(own.write),
         replica=replica,
         levels=levels,

@@ -18,6 +18,7 @@ from rosterhub.api.watch import Watch
 from rosterhub.api.whole_hub import WholeHub
 from rosterhub.settings import Settings
 from rosterhub.store.connect import Pools
+from rosterhub.store.kept_pages import KeptPages
 from rosterhub.store.replica import Replica
 from rosterhub.store.totals import Totals
 
@@ -44,6 +45,7 @@ class Hub:
     redis: Redis | None
     checks: Checks
     totals: Totals
+    kept: KeptPages
     watch: Watch
     replica: Replica
     levels: Levels

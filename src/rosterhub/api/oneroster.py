@@ -68,19 +68,27 @@ def _collection(operation: Operation) -> Handler:
         root = root_url(request)
         if (known := known_tags(request)) and (same := await _same(request, asked.version, known)):
             return same
-        result = await _execute(at.pools.read, asked.page, root, ids, asked.as_of)
-        for column, parent in enumerate(parents, _PARENTS):
-            if result.get_value(0, column) != b"t":
-                raise unknown_object(parent.collection, path[parent.parameter])
-        if result.get_value(0, _PLACE) != b"t":
-            raise invalid("The record that the cursor names is gone; begin again without it.")
-        query, version = asked.query, result.get_value(0, _VERSION) or b""
-        page = found(
-            query,
-            result.get_value(0, _DOCS) or b"",
-            int(result.get_value(0, _RECORDS) or 0),
-            result.get_value(0, _KEYS) or b"",
-        )
+        query, key, page, version = asked.query, (asked.page, root, ids), None, b""
+        if not asked.as_of and key in at.kept:
+            result = await _execute(at.pools.read, asked.version, "", ())
+            version = result.get_value(0, 0) or b""
+            page = at.kept.get(key, version)
+        if page is None:
+            result = await _execute(at.pools.read, asked.page, root, ids, asked.as_of)
+            for column, parent in enumerate(parents, _PARENTS):
+                if result.get_value(0, column) != b"t":
+                    raise unknown_object(parent.collection, path[parent.parameter])
+            if result.get_value(0, _PLACE) != b"t":
+                raise invalid("The record that the cursor names is gone; begin again without it.")
+            version = result.get_value(0, _VERSION) or b""
+            page = found(
+                query,
+                result.get_value(0, _DOCS) or b"",
+                int(result.get_value(0, _RECORDS) or 0),
+                result.get_value(0, _KEYS) or b"",
+            )
+            if not asked.as_of:
+                at.kept.put(key, version, page)
         if page.more or query.cursor or not (page.records or query.offset == 0):
             if asked.as_of:
                 counted = await _execute(at.pools.read, asked.count, "", ids, asked.as_of)
