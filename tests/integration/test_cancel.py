@@ -23,7 +23,7 @@ WAITS_AT = [
     ("staging", "import_chunks"),
     ("checking", "orgs"),
     ("comparing", "demographics"),
-    ("applying", "data_versions"),
+    ("applying", "data_commits"),
 ]
 """Where an import of demographics and users stops while nobody else may read a table."""
 SESSIONS = (
@@ -160,7 +160,7 @@ def test_one_whose_worker_is_dead(loaded: Settings, tmp_path: Path) -> None:
 def test_what_was_cancelled_is_not_committed_though_its_session_lives(loaded: Settings) -> None:
     before = contents(loaded)
     one = queue(loaded, changed(), None)
-    with held_up(loaded, "data_versions"):
+    with held_up(loaded, "data_commits"):
         running = threading.Thread(target=run_import, args=(one, loaded))
         running.start()
         until(lambda: waiting_writers(loaded) == 1)

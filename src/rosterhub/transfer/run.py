@@ -349,9 +349,7 @@ class _Run:
     @contextmanager
     def _step(self, name: records.State) -> Generator[None]:
         started = self._began = time.perf_counter()
-        share = _SHARES[name][0]
-        # What the step before did in a second says nothing about this one.
-        records.advance(self.reporting, self.job.id, state=name, progress=share, rows_per_second=0)
+        records.advance(self.reporting, self.job.id, state=name, progress=_SHARES[name][0])
         yield
         self.timings[name] = round(time.perf_counter() - started, 3)
 
