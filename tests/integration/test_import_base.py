@@ -298,24 +298,17 @@ def both_ways(config: Settings, data: bytes, **options: Any) -> dict[str, Any]:
     return without
 
 
-@pytest.mark.parametrize("change", WAYS)
+@pytest.mark.parametrize(
+    ("change", "on_error"),
+    [*((change, "reject") for change in WAYS), (_twice, "skip"), (_nobody_there, "skip")],
+)
 def test_what_concerns_other_rows_is_said_of_them(
-    config: Settings, change: Callable[[Board], None]
+    config: Settings, change: Callable[[Board], None], on_error: str
 ) -> None:
     data = school()
     send(config, package(data))
     change(data)
-    both_ways(config, package(data))
-
-
-@pytest.mark.parametrize("change", [_twice, _nobody_there])
-def test_what_is_left_out_takes_along_what_refers_to_it(
-    config: Settings, change: Callable[[Board], None]
-) -> None:
-    data = school()
-    send(config, package(data))
-    change(data)
-    both_ways(config, package(data), on_error="skip")
+    both_ways(config, package(data), on_error=on_error)
 
 
 @pytest.mark.parametrize("seed", range(5))

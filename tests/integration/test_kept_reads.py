@@ -1,6 +1,8 @@
 """Pages that platforms read again and again are never older than what was changed."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -12,6 +14,15 @@ from tests.serving import KEY, add_key, serving
 
 BASE = "/ims/oneroster/rostering/v1p2"
 GRADEBOOK = "/ims/oneroster/gradebook/v1p2"
+
+
+@contextmanager
+def keyed(config: Settings, *scopes: str) -> Iterator[httpx.Client]:
+    """A client of the hub that has a key."""
+    add_key(config, scopes=scopes)
+    with serving(config) as client:
+        client.headers["X-API-Key"] = KEY
+        yield client
 
 
 def found_the_same(client: httpx.Client) -> int:
@@ -27,9 +38,7 @@ def test_a_page_that_is_read_again_is_the_same_until_it_changes(
     data = board()
     path = path.replace("role", "familyName")
     send(config, package(data))
-    add_key(config)
-    with serving(config) as client:
-        client.headers["X-API-Key"] = KEY
+    with keyed(config) as client:
         before = found_the_same(client)
         answers = [client.get(BASE + path) for _ in range(5)]
         assert found_the_same(client) - before == 3
@@ -51,9 +60,7 @@ def test_a_page_that_is_read_again_is_the_same_until_it_changes(
 def test_what_it_carries_of_others_counts_too(config: Settings) -> None:
     data = board()
     send(config, package(data))
-    add_key(config)
-    with serving(config) as client:
-        client.headers["X-API-Key"] = KEY
+    with keyed(config) as client:
         for name in ("teacher", "proctor", "teacher"):
             data["roles"][2]["role"] = name
             send(config, package(data))
@@ -65,9 +72,7 @@ def test_what_it_carries_of_others_counts_too(config: Settings) -> None:
 def test_a_parent_that_goes_is_unknown_at_once(config: Settings) -> None:
     data = board()
     send(config, package(data))
-    add_key(config)
-    with serving(config) as client:
-        client.headers["X-API-Key"] = KEY
+    with keyed(config) as client:
         for _ in range(3):
             assert client.get(f"{BASE}/schools/school/classes").status_code == 200
         data["orgs"][1]["type"] = "district"
@@ -77,9 +82,7 @@ def test_a_parent_that_goes_is_unknown_at_once(config: Settings) -> None:
 
 def test_the_past_is_no_page_of_today(config: Settings) -> None:
     send(config, package(board()))
-    add_key(config)
-    with serving(config) as client:
-        client.headers["X-API-Key"] = KEY
+    with keyed(config) as client:
         for _ in range(3):
             assert len(client.get(f"{BASE}/users").json()["users"]) == 3
         past = client.get(f"{BASE}/users?asOf=2026-01-01T00:00:00Z")
@@ -90,13 +93,11 @@ def test_the_past_is_no_page_of_today(config: Settings) -> None:
 
 
 def test_writes_over_rest_are_seen_at_once(config: Settings) -> None:
-    add_key(config, scopes=tuple(ALL))
     category = {
         **{"sourcedId": "c1", "status": "active", "weight": 1},
         "dateLastModified": "2026-05-01T00:00:00.000Z",
     }
-    with serving(config) as client:
-        client.headers["X-API-Key"] = KEY
+    with keyed(config, *ALL) as client:
         for title in ("一", "二", "三"):
             client.put(f"{GRADEBOOK}/categories/c1", json={"category": category | {"title": title}})
             for _ in range(3):

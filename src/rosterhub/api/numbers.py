@@ -6,7 +6,7 @@ of the primary, all at once; those of REPLICA of the database that reads go to.
 
 from dataclasses import dataclass
 
-from rosterhub.jobs.worker import HEARD_OF
+from rosterhub.jobs.app import HEARD_OF
 from rosterhub.store.replica import LAG
 from rosterhub.transfer.records import FINAL, UNENDED
 

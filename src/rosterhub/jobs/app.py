@@ -13,6 +13,12 @@ from rosterhub.settings import Settings
 
 OPTIONS = "-c search_path=procrastinate,public"
 
+HEARD_OF = (
+    "SELECT count(*) FROM procrastinate.procrastinate_workers"
+    " WHERE last_heartbeat > now() - interval '1 minute'"
+)
+"""How many workers have given a sign of life within the last minute."""
+
 
 def job_app(config: Settings) -> App:
     """The app for the database that `config` names, not yet open, with every task registered."""

@@ -10,7 +10,7 @@ import structlog
 from procrastinate.app import App
 from procrastinate.exceptions import ConnectorException
 
-from rosterhub.jobs.app import opened
+from rosterhub.jobs.app import HEARD_OF, opened
 from rosterhub.jobs.cleaning import clean
 from rosterhub.jobs.scheduled_exports import keep_exporting
 from rosterhub.jobs.tasks import in_daemon_thread, pick_up_abandoned
@@ -28,12 +28,6 @@ _POLL_SECONDS = 0.5
 """New jobs make themselves known; those that waited for another one of their source do not."""
 _CONCURRENCY = 2
 """Imports of different sources that one worker runs side by side."""
-
-HEARD_OF = (
-    "SELECT count(*) FROM procrastinate.procrastinate_workers"
-    " WHERE last_heartbeat > now() - interval '1 minute'"
-)
-"""How many workers have given a sign of life within the last minute."""
 
 
 def run(config: Settings | None = None) -> None:

@@ -42,8 +42,10 @@ class Base:
     entities: frozenset[str]
 
 
-def find(connection: Connection, request: Request) -> Base | None:
-    """The base of the import that `request` asks for; None where there is nothing to build on."""
+def find(connection: Connection, request: Request, tokens: dict[str, str]) -> Base | None:
+    """The base of the import that `request` asks for, with the data's versions at `tokens`; None
+    where there is nothing to build on.
+    """
     if request.placeholders or (request.entity and request.mode != "bulk"):
         return None
     values = {
@@ -56,8 +58,7 @@ def find(connection: Connection, request: Request) -> Base | None:
     if row is None:
         return None
     import_id, carried, profile = row
-    now = versions.tokens(connection)
-    unchanged = {name for name, token in carried["versions"].items() if now.get(name) == token}
+    unchanged = {name for name, token in carried["versions"].items() if tokens.get(name) == token}
     entities = frozenset(name for name in carried["files"] if _seen(name) <= unchanged)
     return Base(import_id, profile, entities) if entities else None
 

@@ -209,7 +209,7 @@ class _Run:
         """Everything in order, without what stands in the base word by word if that will do."""
         records.begin(self.connection, self.job.id)
         self.stood = versions.tokens(self.connection)
-        self.base = find(self.connection, self.job.request)
+        self.base = find(self.connection, self.job.request, self.stood)
         if self.base and not self._attempt():
             records.forget_issues(self.connection, self.job.id)
             self.base = None
