@@ -122,3 +122,18 @@ def test_who_reads_all_the_while_holds_up_nothing(
     assert len(rows(config, DEFINITIONS)) < len(before)
     clean(config)
     assert rows(config, DEFINITIONS) == before
+
+
+def test_a_disk_that_fills_before_they_are_made_leaves_the_import_completed(
+    config: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rows(config, DEFINITIONS)
+
+    def full(*_: Any) -> None:
+        raise psycopg.errors.DiskFull
+
+    with monkeypatch.context() as patch:
+        patch.setattr(indexes, "complete", full)
+        assert send(config, package(board()))["state"] == "completed"
+    clean(config)
+    assert rows(config, DEFINITIONS) == before

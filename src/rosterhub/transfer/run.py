@@ -132,8 +132,8 @@ def _complete_indexes(connection: Connection) -> None:
     """Make what a first load did without; where that cannot be now, `jobs.cleaning` does it."""
     try:
         indexes.complete(connection)
-    except psycopg.errors.LockNotAvailable:
-        _log.warning("indexes are left to be made, a table is in use all the time")
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.DiskFull) as error:
+        _log.warning("indexes are left to be made", error=type(error).__name__)
 
 
 def _cancelled(connection: Connection, import_id: int) -> bool:
