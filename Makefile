@@ -5,7 +5,8 @@ SIZE ?= 100000
 PEOPLE ?= 10000
 POSTGRES ?= /usr/lib/postgresql/15/bin
 PYTHON_IN_VENV := .venv/bin/python
-PIP := $(PYTHON_IN_VENV) -m pip install --quiet --disable-pip-version-check
+# A lock names all there is, so nothing is left to resolve; older pips stumble over extras in one.
+PIP := $(PYTHON_IN_VENV) -m pip install --quiet --disable-pip-version-check --no-deps
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-postgres test-image faults check audit sbom bench lint fmt docs clean
@@ -31,6 +32,7 @@ test-image: .venv/installed-dev ## Build the container image with buildah and tr
 	$(PYTHON_IN_VENV) -m pytest tests/deploy -m slow $(ARGS)
 
 check: lint ## Everything CI looks at besides the tests
+	$(PYTHON_IN_VENV) -m pip check
 	$(PYTHON_IN_VENV) -m pyright
 
 audit: .venv/installed-dev sbom ## Look for known holes in what is installed (asks pypi.org), and make sbom
@@ -62,7 +64,7 @@ clean: ## Remove .venv and all caches; a hub's data stays
 	@scripts/make-venv
 	@echo "Installing what RosterHub needs (once, about a minute) …"
 	@$(PIP) --require-hashes -r requirements.lock
-	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(PIP) --no-build-isolation --editable .
 	@touch $@
 
 .venv/installed-dev: .venv/installed requirements-dev.lock
