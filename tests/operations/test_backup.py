@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -23,12 +24,14 @@ from rosterhub.store import migrate, revision
 from rosterhub.store.connect import compiled, connect
 from rosterhub.transfer import records
 from tests.deploy.clusters import binaries, initialised
+from tests.deploy.fronts import REPOSITORY
 from tests.hubs import ROSTERHUB, plain_environment
 from tests.operations.servers import PROGRAMS, Installation, installation, succeeded
 from tests.rosters import board, csv_file, package, person, rows, send
 from tests.serving import add_key, serving, until
 
 Fresh = Callable[[], AbstractContextManager[Settings]]
+BACK_UP = shlex.quote(str(REPOSITORY / "scripts" / "backup-database.sh"))
 RESTORE = "gunzip < {} | psql {}"
 """The manual's line, without the container."""
 
@@ -347,8 +350,7 @@ def test_a_backup_that_fails_leaves_nothing_and_removes_nothing(empty_hub: Insta
 def test_where_there_is_no_room_no_half_backup_is_left(empty_hub: Installation) -> None:
     """The most a file may grow to stands for a full disk."""
     old = old_backup(empty_hub, 32)
-    script = Path.cwd() / "scripts" / "backup-database.sh"
-    failed = empty_hub.shell(f"trap '' XFSZ; ulimit -f 4; {script}")
+    failed = empty_hub.shell(f"trap '' XFSZ; ulimit -f 4; {BACK_UP}")
     assert failed.returncode == 1
     assert empty_hub.backups == [old]
     assert "Backup failed: gzip: " in empty_hub.backup_log
@@ -372,7 +374,7 @@ def test_what_a_killed_backup_left_goes_with_the_next(empty_hub: Installation) -
 
 
 def test_two_backups_at_once_are_one(empty_hub: Installation) -> None:
-    held = f"exec 8<{empty_hub.home}/backups && flock 8 && {Path.cwd()}/scripts/backup-database.sh"
+    held = f"exec 8<{empty_hub.home}/backups && flock 8 && {BACK_UP}"
     refused = empty_hub.shell(held)
     assert refused.returncode == 1
     assert "another backup is being made" in refused.stderr
@@ -380,8 +382,7 @@ def test_two_backups_at_once_are_one(empty_hub: Installation) -> None:
 
 
 def test_cron_may_lead_the_output_to_the_log(empty_hub: Installation) -> None:
-    script = Path.cwd() / "scripts" / "backup-database.sh"
-    succeeded(empty_hub.shell(f"{script} >> {empty_hub.home}/backup.log 2>&1"))
+    succeeded(empty_hub.shell(f"{BACK_UP} >> {empty_hub.home}/backup.log 2>&1"))
     assert len(empty_hub.backup_log.splitlines()) == 1
 
 
@@ -425,7 +426,7 @@ STAND_IN = f"""#!/bin/bash
 shift 4
 echo "$@" >>asked
 [[ ${{@: -3:2}} == "-U rosterhub" ]] || exit 98
-exec {PROGRAMS}/"$1" "${{@:2:$#-4}}" "$URL"
+exec {shlex.quote(str(PROGRAMS))}/"$1" "${{@:2:$#-4}}" "$URL"
 """
 
 

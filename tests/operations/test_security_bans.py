@@ -1,5 +1,6 @@
 """fail2ban on nginx's real log: who guesses keys and who scans is shut out, and nobody else."""
 
+import shlex
 import shutil
 import socket
 import subprocess
@@ -54,7 +55,7 @@ def home(site: Front) -> Path:
 def reload(site: Front) -> str:
     """The command that lets this nginx read its files again."""
     chosen = site.environment["NGINX_GLOBALS"]
-    return f"{site.program} -c {site.folder}/nginx.conf -g '{chosen} daemon off;' -s reload"
+    return f"{shlex.quote(site.program)} -c {site.folder}/nginx.conf -g '{chosen} daemon off;' -s reload"
 
 
 def garbage(site: Front, source: str) -> None:

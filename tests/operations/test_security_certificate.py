@@ -1,5 +1,6 @@
 """certbot's deploy hook and `scripts/block-address`, with real certificates before a real nginx."""
 
+import shlex
 import shutil
 import socket
 import ssl
@@ -48,7 +49,7 @@ def run(site: Front, *command: str, **environment: str) -> subprocess.CompletedP
     chosen = site.environment["NGINX_GLOBALS"]
     more = {
         "ROSTERHUB_HOME": str(site.root.parent),
-        "NGINX_RELOAD": f"{site.program} -c {site.folder}/nginx.conf"
+        "NGINX_RELOAD": f"{shlex.quote(site.program)} -c {site.folder}/nginx.conf"
         f" -g '{chosen} daemon off;' -s reload",
     }
     return subprocess.run(

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def server(config: Settings, tmp_path: Path) -> Installation:
     (tmp_path / "docker-compose.yml").touch()
     bin_ = tmp_path / "bin"
     bin_.mkdir()
-    rosterhub = f'#!/bin/sh\nexec {sys.executable} -P -m rosterhub "$@"\n'
+    rosterhub = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m rosterhub "$@"\n'
     for name, text in {
         "docker": DOCKER,
         "sudo": '#!/bin/sh\nexec "$@"\n',

@@ -9,6 +9,7 @@ import contextlib
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 import psycopg.errors
 import structlog
@@ -143,7 +144,7 @@ class Audit:
     async def _write(self) -> None:
         """Write the queue, batch by batch; an entry leaves it only once it is written."""
         while self._queue:
-            batch = [self._queue[i] for i in range(min(BATCH, len(self._queue)))]
+            batch = list(islice(self._queue, BATCH))
             dropped = self.dropped
             async with (
                 self._pool.connection() as connection,

@@ -12,13 +12,15 @@ from starlette.routing import Route
 from rosterhub.api import reading, writing
 from rosterhub.api.answers import answer, known_tags, tag, unchanged
 from rosterhub.api.errors import invalid, unknown_object
-from rosterhub.api.hub import authenticate, hub
+from rosterhub.api.hub import Hub, authenticate, hub
+from rosterhub.api.reading import Read
 from rosterhub.api.roots import root as root_url
 from rosterhub.api.writing import Handler
-from rosterhub.model.operations import OPERATIONS, OPERATIONS_11, Operation
-from rosterhub.store.collections import Statement, found
+from rosterhub.model.operations import OPERATIONS, OPERATIONS_11, Operation, Parent
+from rosterhub.store.collections import Page, Statement, found
 from rosterhub.store.connect import Pool
 from rosterhub.store.fetch import fetch
+from rosterhub.store.kept_pages import Key
 
 _DOCS, _RECORDS, _KEYS, _VERSION, _PLACE, _PARENTS = range(6)
 
@@ -68,35 +70,9 @@ def _collection(operation: Operation) -> Handler:
         root = root_url(request)
         if (known := known_tags(request)) and (same := await _same(request, asked.version, known)):
             return same
-        query, key, page, version = asked.query, (asked.page, root, ids), None, b""
-        if not asked.as_of and key in at.kept:
-            result = await _execute(at.pools.read, asked.version, "", ())
-            version = result.get_value(0, 0) or b""
-            page = at.kept.get(key, version)
-        if page is None:
-            result = await _execute(at.pools.read, asked.page, root, ids, asked.as_of)
-            for column, parent in enumerate(parents, _PARENTS):
-                if result.get_value(0, column) != b"t":
-                    raise unknown_object(parent.collection, path[parent.parameter])
-            if result.get_value(0, _PLACE) != b"t":
-                raise invalid("The record that the cursor names is gone; begin again without it.")
-            version = result.get_value(0, _VERSION) or b""
-            page = found(
-                query,
-                result.get_value(0, _DOCS) or b"",
-                int(result.get_value(0, _RECORDS) or 0),
-                result.get_value(0, _KEYS) or b"",
-            )
-            if not asked.as_of:
-                at.kept.put(key, version, page)
-        if page.more or query.cursor or not (page.records or query.offset == 0):
-            if asked.as_of:
-                counted = await _execute(at.pools.read, asked.count, "", ids, asked.as_of)
-                total = int(counted.get_value(0, 0) or 0)
-            else:
-                total = await at.totals.total(asked.count, ids, version)
-        else:
-            total = query.offset + page.records
+        key = (asked.page, root, ids)
+        page, version = await _kept(at, asked, key) or await _anew(at, parents, asked, key)
+        total = await _total(at, asked, ids, page, version)
         scope["audit"].records = page.records
         url = root + scope["raw_path"].decode("ascii")
         headers = (
@@ -107,6 +83,48 @@ def _collection(operation: Operation) -> Handler:
         return await answer(request, body, tag(request, root, version), headers)
 
     return serve
+
+
+async def _kept(at: Hub, asked: Read, key: Key) -> tuple[Page, bytes] | None:
+    """The page as it was sent before and the version of its data, if that is still the version."""
+    if asked.as_of or key not in at.kept:
+        return None
+    result = await _execute(at.pools.read, asked.version, "", ())
+    version = result.get_value(0, 0) or b""
+    page = at.kept.get(key, version)
+    return None if page is None else (page, version)
+
+
+async def _anew(at: Hub, parents: tuple[Parent, ...], asked: Read, key: Key) -> tuple[Page, bytes]:
+    """The page read from the database, and the version of its data."""
+    statement, root, ids = key
+    result = await _execute(at.pools.read, statement, root, ids, asked.as_of)
+    for column, parent in enumerate(parents):
+        if result.get_value(0, _PARENTS + column) != b"t":
+            raise unknown_object(parent.collection, ids[column])
+    if result.get_value(0, _PLACE) != b"t":
+        raise invalid("The record that the cursor names is gone; begin again without it.")
+    version = result.get_value(0, _VERSION) or b""
+    page = found(
+        asked.query,
+        result.get_value(0, _DOCS) or b"",
+        int(result.get_value(0, _RECORDS) or 0),
+        result.get_value(0, _KEYS) or b"",
+    )
+    if not asked.as_of:
+        at.kept.put(key, version, page)
+    return page, version
+
+
+async def _total(at: Hub, asked: Read, ids: tuple[str, ...], page: Page, version: bytes) -> int:
+    """How many records there are on all pages: counted only where the page does not tell it."""
+    query = asked.query
+    if not page.more and not query.cursor and (page.records or query.offset == 0):
+        return query.offset + page.records
+    if asked.as_of:
+        counted = await _execute(at.pools.read, asked.count, "", ids, asked.as_of)
+        return int(counted.get_value(0, 0) or 0)
+    return await at.totals.total(asked.count, ids, version)
 
 
 def _single(operation: Operation) -> Handler:

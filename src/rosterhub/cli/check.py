@@ -5,7 +5,6 @@ Reads only. Secrets come from options, the environment or standard input and are
 
 import os
 import sys
-import time
 from collections.abc import Mapping
 from getpass import getpass
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from rosterhub.cli.progress import Shown
 from rosterhub.model.services import BASES
 from rosterhub.ops import conformance
 from rosterhub.ops.conformance import BadUrl, Client, Key, Options, Unreachable
@@ -26,7 +25,6 @@ CLIENT_ID = "ROSTERHUB_CHECK_CLIENT_ID"
 CLIENT_SECRET = "ROSTERHUB_CHECK_CLIENT_SECRET"
 
 _errors = Console(stderr=True, highlight=False, markup=False)
-_SECONDS_BETWEEN_LINES = 5
 _LARGEST_SAMPLE = 10_000
 
 
@@ -95,8 +93,12 @@ def check(
         insecure_http,
     )
     try:
-        with _Shown() as shown:
-            report = conformance.check(options, shown.progress)
+        with Shown() as shown:
+
+            def progress(name: str, done: int, total: int) -> None:
+                shown.show(name, done, total, f"{name}: {done} of {total}")
+
+            report = conformance.check(options, progress)
     except (BadUrl, Unreachable) as error:
         _errors.print(str(error))
         raise typer.Exit(2) from error
@@ -150,35 +152,3 @@ def _secret(given: str, name: str) -> str:
     if not given or not given.isascii() or not given.isprintable():
         raise typer.BadParameter(f"the {name} is empty or has characters that no {name} has")
     return given
-
-
-class _Shown:
-    """A progress bar on a terminal, elsewhere a line every few seconds."""
-
-    def __init__(self) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            console=_errors,
-            disable=not sys.stderr.isatty(),
-            transient=True,
-        )
-        self._task = self._bar.add_task("", total=None)
-        self._said = time.monotonic()
-
-    def __enter__(self) -> "_Shown":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def progress(self, name: str, done: int, total: int) -> None:
-        """Show what is checked now."""
-        if not self._bar.disable:
-            self._bar.update(self._task, description=name, completed=done, total=total)
-        elif time.monotonic() - self._said > _SECONDS_BETWEEN_LINES:
-            self._said = time.monotonic()
-            _errors.print(f"{name}: {done} of {total}")

@@ -3,10 +3,11 @@
 import json
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from rosterhub.cli.overwrite import refuse_existing
 from rosterhub.model.entities import ENTITIES
 from rosterhub.model.profiles import DEFAULT_PROFILE
 from rosterhub.settings import settings
@@ -49,8 +50,8 @@ def export(
         )
     if not path.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {path.parent}")
-    if path.exists() and not path.is_dir() and not force:
-        _refuse(path)
+    if not path.is_dir():
+        refuse_existing(path, force=force)
     given = [("profile", profile), ("bom", _word(bom)), ("excel", _word(excel))]
     given += [(name, value) for name, value in (("asOf", as_of), ("since", since)) if value]
     given += [("org", one) for one in org or ()]
@@ -65,8 +66,7 @@ def export(
             first = next(chunks)
             if path.is_dir():
                 path /= begun[0].name
-                if path.exists() and not force:
-                    _refuse(path)
+                refuse_existing(path, force=force)
             size = write_whole(path, chain((first,), chunks))
     except ChoiceError as error:
         raise typer.BadParameter(str(error)) from error
@@ -78,11 +78,6 @@ def export(
         typer.echo(f"{path}: {size:,} bytes, profile {profile}")
         if next_since:
             typer.echo(f"The next delta goes on with --since {next_since}")
-
-
-def _refuse(path: Path) -> NoReturn:
-    typer.echo(f"{path} exists; say --force to overwrite it", err=True)
-    raise typer.Exit(1)
 
 
 def _word(value: bool) -> str:

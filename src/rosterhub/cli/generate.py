@@ -3,21 +3,16 @@ asked for. Everyone in it is invented; nothing is read from the hub.
 """
 
 import json
-import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from rosterhub.cli.overwrite import refuse_existing
+from rosterhub.cli.progress import Shown
 from rosterhub.model.entities import ENTITIES
 from rosterhub.model.profiles import DEFAULT_PROFILE, PROFILES
 from rosterhub.ops.sample import FILES, LARGEST_BOARD, Written, faults_path, write_package
-
-_errors = Console(stderr=True, highlight=False)
-_SECONDS_BETWEEN_LINES = 5
 
 
 def generate(
@@ -44,11 +39,14 @@ def generate(
         raise typer.BadParameter(f"faults is a share from 0 to 1, not {faults}")
     listed = faults_path(path)
     for there in (path, listed):
-        if there.exists() and not force:
-            _errors.print(f"{there} exists; say --force to overwrite it", markup=False)
-            raise typer.Exit(1)
-    with _Shown() as shown:
-        written = write_package(path, people, profile, seed, faults=faults, progress=shown.progress)
+        refuse_existing(there, force=force)
+    with Shown() as shown:
+
+        def progress(name: str, rows: int, share: float) -> None:
+            what, at = f"{ENTITIES[name].file}: {rows:,} rows", FILES.index(name) + share
+            shown.show(what, at, len(FILES), f"{what}, {share:.0%}")
+
+        written = write_package(path, people, profile, seed, faults=faults, progress=progress)
     if not faults:
         # A list left by an earlier board would say false things of this one.
         listed.unlink(missing_ok=True)
@@ -76,37 +74,3 @@ def _tell(
     typer.echo(f"{path}: {people:,} people in {rows:,} rows, {size:,} bytes, profile {profile}")
     if written.faults_listed:
         typer.echo(f"{faults_path(path)}: {written.faults:,} faults")
-
-
-class _Shown:
-    """A progress bar on a terminal, elsewhere a line every few seconds."""
-
-    def __init__(self) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            console=_errors,
-            disable=not sys.stderr.isatty(),
-            transient=True,
-        )
-        self._task = self._bar.add_task("", total=len(FILES))
-        self._said = time.monotonic()
-
-    def __enter__(self) -> "_Shown":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def progress(self, name: str, rows: int, share: float) -> None:
-        """Show how far the file called `name` is."""
-        file = ENTITIES[name].file
-        if not self._bar.disable:
-            done = FILES.index(name) + share
-            self._bar.update(self._task, description=f"{file} {rows:,}", completed=done)
-        elif time.monotonic() - self._said > _SECONDS_BETWEEN_LINES:
-            self._said = time.monotonic()
-            _errors.print(f"{file}: {rows:,} rows, {share:.0%}", markup=False)

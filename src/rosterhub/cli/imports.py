@@ -12,6 +12,7 @@ from rich.table import Table
 from rosterhub.cli import roster
 from rosterhub.cli.following import follow
 from rosterhub.cli.language import language
+from rosterhub.cli.overwrite import refuse_existing
 from rosterhub.jobs.decide import CannotDecideError, Decision, decide
 from rosterhub.jobs.submit import submit
 from rosterhub.model.entities import ENTITIES
@@ -140,9 +141,7 @@ def file_(
         path = path / retention.upload_name(import_id, kept) if path.is_dir() else path
         if not path.parent.is_dir():
             raise typer.BadParameter(f"there is no folder {path.parent}")
-        if path.exists() and not force:
-            _errors.print(f"{path} exists; say --force to overwrite it", markup=False)
-            raise typer.Exit(1)
+        refuse_existing(path, force=force)
         size = write_whole(path, _chunks(connection, import_id, kept[2]))
     typer.echo(f"{path}: {size:,} bytes")
 
