@@ -55,7 +55,8 @@ def home(site: Front) -> Path:
 def reload(site: Front) -> str:
     """The command that lets this nginx read its files again."""
     chosen = site.environment["NGINX_GLOBALS"]
-    return f"{shlex.quote(site.program)} -c {site.folder}/nginx.conf -g '{chosen} daemon off;' -s reload"
+    nginx = f"{shlex.quote(site.program)} -c {site.folder}/nginx.conf"
+    return f"{nginx} -g '{chosen} daemon off;' -s reload"
 
 
 def garbage(site: Front, source: str) -> None:
