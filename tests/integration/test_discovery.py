@@ -59,6 +59,12 @@ def test_the_page_shows_each_document_and_loads_nothing_from_elsewhere(
     assert set(re.findall(r'href="/docs\?document=(\w+)"', page.text)) == set(DOCUMENTS)
 
 
+def test_who_knows_only_the_name_of_the_server_comes_to_the_page(api: httpx.Client) -> None:
+    answer = api.get("/")
+    assert answer.is_redirect
+    assert answer.headers["Location"] == "/docs"
+
+
 def test_everything_the_page_needs_is_there(api: httpx.Client) -> None:
     page = api.get("/docs").text
     assert "<style" not in page

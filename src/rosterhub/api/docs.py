@@ -9,7 +9,7 @@ from html import escape
 from importlib.resources import files
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from rosterhub.api import discovery
@@ -49,8 +49,13 @@ _FILE = {"Cache-Control": "public, max-age=3600", "Vary": "Accept-Encoding", **_
 
 
 def routes() -> list[Route]:
-    """The page and its files."""
-    return [Route("/docs", _page), *(Route(f"/docs/{name}", _file(name)) for name in _FILES)]
+    """The page, its files, and the way to it for who knows no more than the server's name."""
+    own = (Route(f"/docs/{name}", _file(name)) for name in _FILES)
+    return [Route("/", _home), Route("/docs", _page), *own]
+
+
+async def _home(request: Request) -> Response:
+    return RedirectResponse("/docs", headers={"Cache-Control": "no-cache"})
 
 
 async def _page(request: Request) -> Response:

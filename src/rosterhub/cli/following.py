@@ -60,8 +60,7 @@ def follow(
 def _state(connection: Connection, import_id: int) -> tuple[str, float, float]:
     row = connection.execute(
         "SELECT CASE undo ->> 'state' WHEN 'queued' THEN 'undoing' ELSE state END, progress,"
-        " rows_per_second"
-        " FROM imports WHERE id = %s",
+        f" {records.RATE} FROM imports WHERE id = %s",
         [import_id],
     ).fetchone()
     assert row is not None

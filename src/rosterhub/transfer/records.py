@@ -335,10 +335,17 @@ def drop_staging(connection: Connection, import_id: int) -> None:
         connection.execute(compiled("DROP TABLE IF EXISTS " + ", ".join(t for (t,) in tables)))
 
 
+RATE = (
+    "coalesce(total / nullif((SELECT sum(value::float8) FROM jsonb_each_text(timings)), 0),"
+    " rows_per_second)"
+)
+"""SQL for rows a second: of the step under way, and at the end of all steps together."""
+
 ROW = (
     "SELECT id, state, source_system, files, progress, total, created, updated, unchanged, deleted,"
     " failed, warnings, timings, reason, file_name, entity, mode, dry_run, created_at, started_at,"
-    " finished_at, undo, level, on_error, placeholders, rows_per_second, profile,"
+    " finished_at, undo, level, on_error, placeholders,"
+    f" {RATE}, profile,"
     " coalesce(profile_taken, profile) FROM imports"
 )
 ISSUES = (
@@ -375,7 +382,7 @@ def document(
         "profile": row[27] and {"id": row[27], "detected": row[26] is None},
         "files": row[3],
         "progress": round(row[4], 1),
-        "rowsPerSecond": _rate(row),
+        "rowsPerSecond": round(row[25]),
         "counts": {
             "total": row[5],
             "created": row[6],
@@ -394,12 +401,6 @@ def document(
         "errors": [issue_document(i, language) for i in errors],
         "warnings": [issue_document(i, language) for i in warnings],
     }
-
-
-def _rate(row: tuple[Any, ...]) -> int:
-    """Rows a second: of the step under way, and at the end of all steps together."""
-    seconds = sum(row[12].values())
-    return round(row[5] / seconds if seconds else row[25])
 
 
 def is_over(row: tuple[Any, ...]) -> bool:
