@@ -99,7 +99,7 @@ def imsx(answer: httpx.Response) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/nothing", "/ims/oneroster/rostering/v1p2/nothing", "/api/v1.2/nothing"]
+    "path", ["/nothing", "/ims/oneroster/rostering/v1p2/nothing", "/api/v1.2/nothing"]
 )
 def test_an_unknown_path_is_404(client: httpx.Client, path: str) -> None:
     assert imsx(client.get(path))[:2] == (404, "unknownobject")

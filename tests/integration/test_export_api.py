@@ -155,7 +155,7 @@ def test_more_exports_at_once_than_there_is_room_for(hub: tuple[Settings, httpx.
         ]
         assert [answer.status_code for answer in answers] == [200] * 8
         refused = client.get(f"{BASE}/users")
-        assert (refused.status_code, refused.headers["retry-after"]) == (503, "10")
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "10")
         assert (
             refused.json()["imsx_CodeMinor"]["imsx_codeMinorField"][0]["imsx_codeMinorFieldValue"]
             == "server_busy"

@@ -47,6 +47,10 @@ _NO_CHANGES = (
     "The database that takes changes cannot be reached just now, so nothing was changed; reads may"
     " go on. Try again in a few seconds."
 )
+_UNCERTAIN = (
+    "The connection to the database broke in the midst of this, so it is not known whether it was"
+    " done. Look before you send it again."
+)
 _NONE_FREE = (
     "All of the server's connections to its database are in use, or it cannot be reached just now."
     " Try again in a few seconds."
@@ -119,14 +123,14 @@ def body(path: str, minor: str, description: str) -> dict[str, Any]:
 def response(scope: Scope, error: ApiError) -> Response:
     """`error` as the answer to the request of `scope`."""
     text = json.dumps(body(scope["path"], error.minor, error.description), ensure_ascii=False)
-    kind = _Parting if error.unread else Response
+    kind = Parting if error.unread else Response
     return kind(text.encode("utf-8", "replace"), error.status, error.headers, _JSON)
 
 
 _JSON = "application/json"
 
 
-class _Parting(Response):
+class Parting(Response):
     """The last answer of a connection, to a request whose body has not arrived.
 
     A client that still sends when the connection closes may never see the answer, so what follows
@@ -134,6 +138,7 @@ class _Parting(Response):
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, then listen until the client has said all, for some seconds."""
         headers = [*self.raw_headers, (b"connection", b"close")]
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
@@ -179,7 +184,7 @@ def refusal(scope: Scope, error: Exception) -> Response | None:
     if isinstance(error, _LACKING):
         missing = error.diag.message_primary
         _log.error("the schema is not that of this version", missing=missing)
-        return response(scope, ApiError(503, "server_busy", _OTHER_SCHEMA))
+        return response(scope, ApiError(503, "server_busy", _OTHER_SCHEMA, RETRY))
     return None
 
 
@@ -190,8 +195,17 @@ def _why(scope: Scope, error: Exception) -> str:
     if isinstance(error, psycopg.errors.DiskFull):
         return _FULL
     if scope["method"] not in ("GET", "HEAD"):
-        return _NO_CHANGES
+        return _UNCERTAIN if _broke_off(error) else _NO_CHANGES
     return _NONE_FREE if isinstance(error, PoolTimeout) else _BUSY
+
+
+def _broke_off(error: Exception) -> bool:
+    """Whether a connection was lost, perhaps with the answer that a transaction is committed.
+
+    Whoever gets none from a pool, or is told by PostgreSQL what went wrong, has changed nothing.
+    """
+    told = _sqlstate(error) or ""
+    return not isinstance(error, PoolTimeout) and (not told or told.startswith(("08", "57P")))
 
 
 def install(app: Starlette) -> None:

@@ -122,7 +122,8 @@ def in_session(url: str) -> Generator[Connection]:
     """A session of its own with the database at `url`."""
     if not _free.acquire(blocking=False):
         raise ApiError(
-            503,
+            # Not 503, by which a proxy in front would take this server for one that is down.
+            429,
             "server_busy",
             f"{_AT_ONCE} exports are under way. Try again when one of them is done.",
             {"Retry-After": "10"},

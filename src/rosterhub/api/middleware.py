@@ -45,7 +45,7 @@ class Frame:
             time.time(),
             scope["method"][:20],
             storable(scope["path"]),
-            client[0] if client else None,
+            storable(client[0]) if client else None,
             request_id.decode(),
         )
         scope["audit"] = entry

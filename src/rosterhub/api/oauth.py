@@ -3,17 +3,19 @@
 Client credentials only (RFC 6749, 4.4), and errors as its section 5.2 has them.
 """
 
+import json
 from typing import Any
 
 import psycopg
 import structlog
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from rosterhub.access import scopes, tokens
 from rosterhub.access.client_secrets import TooManyFailures, TooMuch
 from rosterhub.access.clients import Client
+from rosterhub.api.errors import Parting
 from rosterhub.api.hub import hub
 from rosterhub.api.token_request import FORM, Refused, TokenRequest, invalid_client, parse
 
@@ -85,12 +87,14 @@ router = APIRouter(tags=["oauth"])
         "responses": _RESPONSES,
     },
 )
-async def token(request: Request) -> JSONResponse:
+async def token(request: Request) -> Response:
     """Take client id and secret by HTTP Basic (or in the form); answer with a Bearer token."""
     try:
         return _answer(200, await _granted(request))
     except Refused as error:
         document = {"error": error.error, "error_description": error.description}
+        if error.status == 413:
+            return Parting(json.dumps(document), 413, _UNCACHED, "application/json")
         return _answer(error.status, document, error.headers)
 
 
@@ -143,9 +147,7 @@ async def _body(request: Request) -> bytes:
     async for part in request.stream():
         parts += part
         if len(parts) > LARGEST:
-            # Without the rest of the body, so the connection cannot go on.
-            headers = {"Connection": "close"}
-            raise Refused("invalid_request", f"The body exceeds {LARGEST} bytes.", 413, headers)
+            raise Refused("invalid_request", f"The body exceeds {LARGEST} bytes.", 413)
     return bytes(parts)
 
 

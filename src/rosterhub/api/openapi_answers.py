@@ -15,10 +15,15 @@ _ERRORS: dict[int, tuple[str, str]] = {
     403: ("Forbidden", "The caller lacks the scope."),
     404: ("UnknownObject", "There is no such record, or none to go through in the path."),
     413: ("TooLarge", "The body is larger than may be sent at once."),
+    429: ("TooMany", "As many of these are under way as may be at once; try again."),
     500: ("InternalError", "Something went wrong inside; the text holds the id of the request."),
     503: ("Busy", "The database cannot be reached just now; try again."),
 }
-_MORE_HEADERS: dict[int, tuple[str, ...]] = {401: ("WWW-Authenticate",), 503: ("Retry-After",)}
+_MORE_HEADERS: dict[int, tuple[str, ...]] = {
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
 
 _CODE_MAJOR = ("failure", "success", "processing", "unsupported")
 _SEVERITY = ("error", "warning", "status")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args
 
 from fastapi import Path, Query
 
+from rosterhub.api.openapi_answers import error
 from rosterhub.model.entities import ENTITIES
 from rosterhub.model.profiles import DEFAULT_PROFILE, PROFILES, READ_PROFILES
 from rosterhub.transfer import options
@@ -191,7 +192,7 @@ def _download(content_type: str) -> dict[str, Any]:
         ),
     }
     file = {"type": "string", "format": "binary"}
-    made = _answer(content_type, file, "export")
+    made = _by_session(_answer(content_type, file, "export"))
     made["responses"]["200"]["headers"] = {
         "X-Next-Since": {
             "description": "The since with which the next delta goes on without losing a change.",
@@ -199,6 +200,12 @@ def _download(content_type: str) -> dict[str, Any]:
         }
     }
     return {**made, "parameters": _query(given)}
+
+
+def _by_session(made: dict[str, Any]) -> dict[str, Any]:
+    """What is read in a database session of its own, of which there are only so many."""
+    made["responses"]["429"] = error(429)
+    return made
 
 
 def decision(status: int) -> dict[str, Any]:
@@ -265,7 +272,7 @@ _RECORD: dict[str, Any] = {
 }
 _FOUND = _closed(count=_COUNT, records={"type": "array", "items": _RECORD})
 _REPORT = _closed(health=_closed(**dict.fromkeys(FINDINGS, _FOUND)), shown=_COUNT)
-HEALTH = _answer("application/json", _REPORT, "export")
-HEALTH_CSV = _answer("text/csv", {"type": "string"}, "export")
-HEALTH_OF_IMPORT = _answer("application/json", _REPORT, "import")
-HEALTH_OF_IMPORT_CSV = _answer("text/csv", {"type": "string"}, "import")
+HEALTH = _by_session(_answer("application/json", _REPORT, "export"))
+HEALTH_CSV = _by_session(_answer("text/csv", {"type": "string"}, "export"))
+HEALTH_OF_IMPORT = _by_session(_answer("application/json", _REPORT, "import"))
+HEALTH_OF_IMPORT_CSV = _by_session(_answer("text/csv", {"type": "string"}, "import"))

@@ -42,6 +42,9 @@ class Read:
         self.parameters = "&".join(f"{name}={quote(value, safe='')}" for name, value in own)
 
 
+_LONGEST_LINKS = 8_000
+"""Characters of a Link header; Node.js takes 16 KB of all headers together."""
+
 _IN_EVERY_LINK = ("limit", "offset", "cursor")
 
 
@@ -73,7 +76,11 @@ def single(operation: Operation, query_string: str) -> tuple[Statement, Statemen
 
 
 def links(read: Read, url: str, page: Page, total: int) -> str:
-    """The Link header (RFC 8288): `next` and `prev` where there are such pages, `first`, `last`."""
+    """The Link header (RFC 8288): `next` and `prev` where there are such pages, `first`, `last`.
+
+    A long filter stands in each; what would make the header longer than proxies and clients take
+    is left out, `next` never.
+    """
     query, begin = read.query, f"<{url}?{read.parameters}&offset="
     found: list[str] = []
     backward = query.cursor is not None and query.cursor.backward
@@ -86,6 +93,8 @@ def links(read: Read, url: str, page: Page, total: int) -> str:
     found.append(f'{begin}0>; rel="first"')
     last = max((total - 1) // query.limit * query.limit, 0)
     found.append(f'{begin}{last}>; rel="last"')
+    while len(found) > 1 and sum(map(len, found)) > _LONGEST_LINKS:
+        found.pop()
     return ", ".join(found)
 
 

@@ -1,5 +1,5 @@
-"""The server's HTTP protocol, but for two things: what is written at once goes out at once, and who
-follows events is let go when the server ends.
+"""The server's HTTP protocol, but for three things: what is written at once goes out at once, who
+follows events is let go when the server ends, and who sends what is no HTTP is not hung up on.
 
 uvicorn sends an answer's head and its body one after the other. A server killed in between leaves
 a proxy with half an answer, too late to ask another server; and one packet costs less than two.
@@ -13,6 +13,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 _MOST = 64 * 1024
 """Bytes that are held back at most."""
 
+_LINGER_SECONDS = 5.0
+"""How long we listen, after the last word of ours, to who does not hang up."""
+
 
 class WholeAnswers(HttpToolsProtocol):
     """For `uvicorn.run(http=…)`."""
@@ -20,6 +23,18 @@ class WholeAnswers(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Put ourselves before the connection."""
         super().connection_made(cast(asyncio.Transport, Together(transport)))
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, as long as it is HTTP."""
+        if not cast(Together, self.transport).parting:
+            super().data_received(data)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP. The rest of it may be on its way: a connection that ends before
+        that was taken is reset, and a proxy takes the reset for a server that is down.
+        """
+        cast(Together, self.transport).parting = True
+        super().send_400_response(msg)
 
     def shutdown(self) -> None:
         """Begin to end; an answer that has no end of its own is asked to come to one."""
@@ -36,9 +51,14 @@ class Together:
         self._loop = asyncio.get_running_loop()
         self._held: list[bytes] = []
         self._size = 0
+        self.parting = False
+        """Whether nothing that comes is read any more."""
+        self._ended = False
 
     def write(self, data: bytes) -> None:
-        """Send `data`, soon."""
+        """Send `data`, soon; nothing after the last word."""
+        if self._ended:
+            return
         if not self._held:
             self._loop.call_soon(self._flush)
         self._held.append(data)
@@ -47,9 +67,16 @@ class Together:
             self._flush()
 
     def close(self) -> None:
-        """Send what is held, then close."""
+        """Send what is held, then close; in parting once the other side is through as well."""
         self._flush()
-        self._transport.close()
+        if self._ended or self._transport.is_closing():
+            self._transport.close()
+        elif self.parting and self._transport.can_write_eof():
+            self._ended = True
+            self._transport.write_eof()
+            self._loop.call_later(_LINGER_SECONDS, self._transport.close)
+        else:
+            self._transport.close()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

@@ -5,6 +5,7 @@ statement for each entity they lead to, and a request is written whole or not at
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import psycopg.errors
 from starlette.requests import Request
@@ -18,6 +19,7 @@ from rosterhub.model.operations import Operation
 from rosterhub.store import membership, writes
 from rosterhub.store.connect import compiled
 
+T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
 
 _TRIES = 3
@@ -42,15 +44,13 @@ def delete(operation: Operation) -> Handler:
     async def serve(request: Request) -> Response:
         await authenticate(request, *operation.scopes)
         sourced_id: str = request.path_params["sourcedId"]
-        async with hub(request).pools.write.connection() as connection:
-            await writes.make_room(connection, operation.kind.entity)
-            async with connection.transaction():
-                found = "\x00" not in sourced_id and await writes.delete(
-                    connection, operation.kind.entity, sourced_id
-                )
-        if not found:
+        entity = operation.kind.entity
+
+        async def work(connection: writes.Connection) -> bool:
+            return await writes.delete(connection, entity, sourced_id)
+
+        if "\x00" in sourced_id or not await _change(request, entity, work):
             raise unknown_object(operation.collection, sourced_id)
-        await hub(request).replica.settle()
         request.scope["audit"].records = 1
         return Response(status_code=204)
 
@@ -76,24 +76,34 @@ def post(operation: Operation) -> Handler:
 
 async def _write(request: Request, operation: Operation, records: Sequence[Record]) -> int:
     """Write `records` and return how many are new."""
+
+    async def work(connection: writes.Connection) -> int:
+        return await _put(request, operation, records, connection)
+
+    created = await _change(request, operation.kind.entity, work)
+    request.scope["audit"].records = len(records)
+    return created
+
+
+async def _change(
+    request: Request, entity: str, work: Callable[[writes.Connection], Awaitable[T]]
+) -> T:
+    """What `work` returns, which changes records of `entity` in a transaction of its own: done
+    again where something stood in its way, and seen by every read that comes after it.
+    """
     for tries_left in reversed(range(_TRIES)):
         try:
-            created = await _written(request, operation, records)
+            async with hub(request).pools.write.connection() as connection:
+                await writes.make_room(connection, entity)
+                async with connection.transaction():
+                    result = await work(connection)
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
             if not tries_left:
                 raise
         else:
             await hub(request).replica.settle()
-            request.scope["audit"].records = len(records)
-            return created
+            return result
     raise AssertionError
-
-
-async def _written(request: Request, operation: Operation, records: Sequence[Record]) -> int:
-    async with hub(request).pools.write.connection() as connection:
-        await writes.make_room(connection, operation.kind.entity)
-        async with connection.transaction():
-            return await _put(request, operation, records, connection)
 
 
 async def _put(

@@ -22,7 +22,7 @@ class Totals:
     def __init__(self, pools: Pools) -> None:
         self._pools = pools
         self._counts: OrderedDict[Key, tuple[bytes, int]] = OrderedDict()
-        self._counting: dict[Key, asyncio.Task[int]] = {}
+        self._counting: dict[tuple[Key, bytes], asyncio.Task[int]] = {}
 
     async def total(self, statement: Statement, ids: tuple[str, ...], version: bytes) -> int:
         """The count by `statement` with the sourcedIds `ids` in its path, for data of `version`.
@@ -35,12 +35,13 @@ class Totals:
         if known and known[0] == version:
             self._counts.move_to_end(key)
             return known[1]
-        # Those who ask for the same at the same time wait for one count.
-        task = self._counting.get(key)
+        # Those who ask for the same of the same data at the same time wait for one count.
+        asked = key, version
+        task = self._counting.get(asked)
         if task is None:
             task = asyncio.create_task(self._count(key))
-            self._counting[key] = task
-            task.add_done_callback(lambda _: self._counting.pop(key, None))
+            self._counting[asked] = task
+            task.add_done_callback(lambda _: self._counting.pop(asked, None))
         return await asyncio.shield(task)
 
     async def _count(self, key: Key) -> int:
