@@ -14,6 +14,7 @@ from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
 from rosterhub.transfer.run import run_import
 from tests.integration.test_guard import many
+from tests.integration.test_jobs import queue
 from tests.rosters import csv_file, package, person, rows, send
 from tests.serving import add_key, serving
 
@@ -53,11 +54,25 @@ def test_approved_it_waits_again_if_it_would_do_more_by_now(
 ) -> None:
     people = [person(f"n{n}", "花", "山田") for n in range(5)]
     assert client.post(f"{JOBS}/{waiting}/approve").status_code == 202
-    # Another import of the source comes in before the worker takes it.
-    send(config, csv_file("users", people), "users")
+    # The source comes to hold more before the worker takes it.
+    send(config, csv_file("users", people), "users", source="b")
+    with connect(config.write_url) as connection:
+        connection.execute("UPDATE users SET source_system = 'default' WHERE source_system = 'b'")
     run_import(int(waiting), config)
     assert client.get(f"{JOBS}/{waiting}").json()["job"]["state"] == "waiting"
     assert active(config) == 108
+
+
+def test_approved_before_a_newer_one_is_applied_it_does_not_take_its_place(
+    config: Settings, client: httpx.Client, waiting: str
+) -> None:
+    newer = queue(config, csv_file("users", [person("n", "花", "山田")]), "users")
+    assert client.post(f"{JOBS}/{waiting}/approve").status_code == 202
+    run_import(newer, config)
+    run_import(int(waiting), config)
+    document = client.get(f"{JOBS}/{waiting}").json()["job"]
+    assert (document["state"], document["reasonCode"]) == ("failed", "import_superseded")
+    assert active(config) == 104
 
 
 def test_rejected_it_is_gone(config: Settings, client: httpx.Client, waiting: str) -> None:

@@ -4,6 +4,7 @@ import copy
 import csv
 import io
 import random
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,19 @@ from structlog.testing import capture_logs
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
 from rosterhub.transfer import difference, run, undo
-from tests.rosters import Board, Rows, board, enrollment, package, person, role, rows, send
+from tests.integration.test_import_deletions import HEADER_11, person_11
+from tests.rosters import (
+    Board,
+    Rows,
+    board,
+    csv_file,
+    enrollment,
+    package,
+    person,
+    role,
+    rows,
+    send,
+)
 
 PUPILS = 12
 
@@ -363,3 +376,79 @@ def _any_change(data: Board, chance: random.Random) -> None:
             )
             if column != "sourcedId":
                 row[column] = f"{row[column]}{chance.randint(0, 99)}"
+
+
+def test_people_of_oneroster_11_keep_their_roles(config: Settings) -> None:
+    """Roles are made of the rows of users.csv, of those as well that are the same as before."""
+    people = [person_11(f"u{n}", "school") for n in range(3)]
+    for _ in range(3):
+        files = {"orgs": board()["orgs"], "users": csv_file("users", people, HEADER_11)}
+        assert send(config, package(files, version="1.1"))["state"] == "completed"
+        held = rows(config, "SELECT user_sourced_id FROM roles WHERE status = 'active' ORDER BY 1")
+        assert held == [(row["sourcedId"],) for row in people]
+        people.append(person_11(f"u{len(people)}", "school"))
+
+
+def another_profile(data: Board) -> None:
+    """The profile that a role names becomes somebody else's."""
+    data["userProfiles"][0]["userSourcedId"] = "p2"
+
+
+def another_type(data: Board) -> None:
+    """The school where everybody is becomes a district."""
+    data["orgs"][1] |= {"type": "district", "parentSourcedId": ""}
+
+
+def another_year(data: Board) -> None:
+    """A school year is new."""
+    year = {"startDate": "2027-04-01", "endDate": "2028-03-31", "schoolYear": "2027"}
+    data["academicSessions"].append({**data["academicSessions"][0], "sourcedId": "y2027", **year})
+
+
+@pytest.mark.parametrize("change", [another_profile, another_type, another_year])
+def test_what_others_depend_on_counts_in_a_file_that_is_read_whole(
+    config: Settings, change: Callable[[Board], None]
+) -> None:
+    data = school()
+    profile = {"profileType": "x", "vendorId": "v", "credentialType": "c", "username": "n"}
+    data["userProfiles"] = [{"sourcedId": "up1", "userSourcedId": "p1", **profile}]
+    data["roles"][0]["userProfileSourcedId"] = "up1"
+    # A finding in each of the files that change, which therefore nobody builds on.
+    data["userProfiles"][0]["description"] = "〓"
+    data["orgs"][1]["name"] = "みどり〓小学校"
+    data["academicSessions"][0]["title"] = "令和〓年度"
+    assert send(config, package(data))["state"] == "completed"
+    change(data)
+    with watching() as the_same:
+        built_on = seen(config, send(config, package(data), dry_run=True))
+    assert the_same == [None]
+    without_base(config)
+    assert built_on == seen(config, send(config, package(data), dry_run=True))
+
+
+def test_what_is_remembered_is_what_was_compared(
+    config: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody changes the roster between the look at its versions and the end of the import."""
+    data = school()
+    send(config, package(data))
+    remember, changed = run.remember, threading.Event()
+
+    def change() -> None:
+        with connect(config.write_url) as connection, connection.transaction():
+            connection.execute("UPDATE users SET given_name = '別' WHERE sourced_id = 'q1'")
+            connection.execute("SELECT renew_versions(ARRAY['users'])")
+        changed.set()
+
+    def with_another_beside(*args: Any) -> None:
+        another.start()
+        changed.wait(0.5)
+        remember(*args)
+
+    another = threading.Thread(target=change)
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "remember", with_another_beside)
+        send(config, package(data))
+    another.join(10)
+    send(config, package(data))
+    assert rows(config, "SELECT given_name FROM users WHERE sourced_id = 'q1'") == [("花",)]

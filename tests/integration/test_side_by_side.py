@@ -4,17 +4,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rosterhub.jobs.decide import decide
 from rosterhub.model.entities import RECORDS
 from rosterhub.settings import Settings
+from rosterhub.store import history
 from rosterhub.store.connect import compiled, connect
+from rosterhub.transfer import apply
 from rosterhub.transfer.run import run_import
 from tests.integration.test_guard import many
 from tests.integration.test_jobs import ended, held_up, queue, state, waiting_writers, worker
-from tests.rosters import board, csv_file, job, package, rows, send
+from tests.rosters import board, csv_file, job, package, person, rows, send
 from tests.serving import until
 
 READ = [f"{schema}.{e.table}" for schema in ("public", "history") for e in RECORDS.values()]
@@ -135,3 +138,41 @@ def test_several_workers_keep_the_order_of_each_source(config: Settings, tmp_pat
         ("C",),
     ]
     assert rows(config, "SELECT count(*) FROM users WHERE status = 'active'") == [(102,)]
+
+
+@pytest.mark.parametrize("before", ["history.keep", "apply._update"])
+def test_two_sources_that_change_a_record_at_once_change_it_one_after_the_other(
+    loaded: Settings, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    """Each version of it is in the history once, and holds at a time of its own."""
+    module, name = {"history": history, "apply": apply}[before.split(".")[0]], before.split(".")[1]
+    original, others = getattr(module, name), []
+
+    def named(given: str) -> bytes:
+        return csv_file("users", [person("p1", given, "佐藤", grades="P1")])
+
+    def with_another_beside(*args: Any) -> str:
+        if not others:
+            one = threading.Thread(target=send, args=(loaded, named("乙"), "users"), kwargs=OTHER)
+            others.append(one)
+            one.start()
+            one.join(0.7)  # it waits for us, where we have the record already
+        return original(*args)
+
+    monkeypatch.setattr(module, name, with_another_beside)
+    document = send(loaded, named("甲"), "users", source="one")
+    [other] = others
+    other.join(20)
+    assert document["state"] == "completed"
+    assert rows(loaded, "SELECT state FROM imports") == [("completed",)] * 3
+    versions = rows(
+        loaded,
+        "SELECT given_name, valid_from, valid_to FROM history.users WHERE sourced_id = 'p1'"
+        " UNION ALL SELECT given_name, valid_from, '9999-12-31Z' FROM users WHERE sourced_id = 'p1'"
+        " ORDER BY valid_from",
+    )
+    assert sorted(name for name, *_ in versions) == sorted(["陽菜", "甲", "乙"])
+    assert [begin for _, begin, _ in versions[1:]] == [end for *_, end in versions[:-1]]
+
+
+OTHER = {"source": "other"}

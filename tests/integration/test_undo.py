@@ -1,14 +1,19 @@
 """An import taken back: exactly what was before, and never at the cost of something later."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg.errors
 import pytest
 
+from rosterhub.jobs.decide import decide
 from rosterhub.model.entities import RECORDS
 from rosterhub.settings import Settings
+from rosterhub.store import history
 from rosterhub.store.connect import connect
+from rosterhub.transfer.run import run_import
 from rosterhub.transfer.undo import Undone, undo
-from tests.rosters import board, csv_file, enrollment, package, person, role, rows, send
+from tests.rosters import board, csv_file, enrollment, job, package, person, role, rows, send
 
 
 def state(config: Settings) -> dict[str, list[tuple[Any, ...]]]:
@@ -110,3 +115,46 @@ def test_a_new_record_that_a_later_one_refers_to_is_refused(loaded: Settings) ->
     assert take_back(loaded, later).done
     assert take_back(loaded, document).done
     assert rows(loaded, "SELECT FROM users WHERE sourced_id = 'p9'") == []
+
+
+def test_what_is_forgotten_is_not_taken_back(loaded: Settings) -> None:
+    """What the import replaced is pruned from the history; its records are not taken for new."""
+    changed = csv_file("enrollments", [enrollment("p1", "student", endDate="2026-12-31")])
+    import_id = int(send(loaded, changed, "enrollments")["jobId"])
+    long_ago = datetime.now(UTC) - timedelta(days=loaded.history_days + 1)
+    with connect(loaded.write_url) as connection:
+        connection.execute("DELETE FROM history.enrollments")
+        connection.execute(
+            "UPDATE imports SET finished_at = %s WHERE id = %s", [long_ago, import_id]
+        )
+        decide(connection, import_id, "undo")
+    before = state(loaded)
+    run_import(import_id, loaded)
+    document = job(loaded, import_id)
+    assert (document["state"], document["undo"]) == (
+        "completed",
+        {"state": "refused", "code": "undo_too_late"},
+    )
+    assert state(loaded) == before
+
+
+def test_another_change_amid_an_undo_is_not_taken_back(
+    loaded: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = send(loaded, csv_file("users", [person("p1", "甲", "佐藤", grades="P1")]), "users")
+    keep, later = history.keep, csv_file("users", [person("p1", "乙", "佐藤", grades="P1")])
+    sent: list[dict[str, Any]] = []
+
+    def with_another_before(*args: Any) -> str:
+        if not sent:
+            sent.append({})  # the one below comes here, too
+            sent.append(send(loaded, later, "users", source="another"))
+        return keep(*args)
+
+    monkeypatch.setattr(history, "keep", with_another_before)
+    with pytest.raises(psycopg.errors.SerializationFailure):
+        take_back(loaded, first)
+    assert sent[1]["state"] == "completed"
+    [conflict] = take_back(loaded, first).conflicts
+    assert (conflict.sourced_id, conflict.why) == ("p1", "changed")
+    assert rows(loaded, "SELECT given_name FROM users WHERE sourced_id = 'p1'") == [("乙",)]

@@ -86,11 +86,6 @@ def _cancel(connection: Connection, import_id: int) -> None:
 
 
 def _see_not_superseded(connection: Connection, import_id: int, source: str) -> None:
-    """What was sent later is newer: an old file must not take its place."""
-    row = connection.execute(
-        "SELECT max(id) FROM imports WHERE id > %s AND source_system = %s AND state = 'completed'"
-        " AND NOT dry_run",
-        [import_id, source],
-    ).fetchone()
-    if row and row[0]:
-        raise CannotDecideError(Issue("import_superseded", details={"value": row[0]}))
+    later = records.superseded_by(connection, import_id, source)
+    if later:
+        raise CannotDecideError(Issue("import_superseded", details={"value": later}))

@@ -117,12 +117,15 @@ def _next(month: datetime) -> datetime:
 
 
 def keep(entity: Entity, source: str, replaced_by: str) -> str:
-    """SQL that keeps the records that `source` (FROM items and WHERE, on the row `t`) names."""
+    """SQL that keeps the records that `source` (FROM items and WHERE, on the row `t`) names, and
+    locks them: what is kept is what the change that follows replaces, whoever else is writing.
+    """
     names = ", ".join(f'"{c.name}"' for c in columns(entity))
     values = ", ".join(f't."{c.name}"' for c in columns(entity))
     return (
         f"INSERT INTO history.{entity.table} ({names}, valid_to, replaced_by)"
         f" SELECT {values}, now(), {replaced_by} FROM {entity.table} t{source}"
+        " FOR NO KEY UPDATE OF t"
     )
 
 

@@ -2,4 +2,4 @@
 
 MOVED_ON = "greatest(now(), t.date_last_modified + interval '1 millisecond')"
 """SQL for the time of a change of ours: a record's time never stands still or goes back, so that
-whoever asks for what changed since the time they saw last is told of every change."""
+whoever has seen the record finds by its time that it changed."""

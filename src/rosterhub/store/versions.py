@@ -28,9 +28,10 @@ def tokens(connection: Connection) -> dict[str, str]:
 
 
 def renew(connection: Connection, changed: list[str]) -> dict[str, str]:
-    """As `RENEW`; the tokens as they were at that moment."""
-    if changed:
-        connection.execute(_ALONE)
+    """As `RENEW`; the tokens as they were at that moment. Until the end of the transaction nobody
+    else renews any.
+    """
+    connection.execute(_ALONE)
     before = tokens(connection)
     connection.execute(RENEW, [changed])
     return before

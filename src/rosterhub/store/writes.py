@@ -158,7 +158,7 @@ async def make_room(connection: Connection, entity: str) -> None:
 async def _to_history(connection: Connection, entity: str, where: str, value: object) -> None:
     """Keep the records that `where` finds as they are, before they change; no other write may come
     between."""
-    kept = history.keep(RECORDS[entity], f" WHERE {where} FOR UPDATE OF t", "NULL")
+    kept = history.keep(RECORDS[entity], f" WHERE {where}", "NULL")
     await connection.execute(compiled(kept), [value])
 
 

@@ -43,6 +43,7 @@ def apply(
 
     Raises:
         psycopg.errors.UniqueViolation: another import took a sourcedId or a name meanwhile.
+        psycopg.errors.SerializationFailure: another change of the same records came in between.
     """
     # Roles go before users, so that a new user finds the orgs of the roles in place.
     ordered = sorted(plans, key=lambda p: p.file.entity.name == "users")
@@ -53,7 +54,7 @@ def apply(
     work = _Work(connection, import_id, source, batch, progress)
     for plan in ordered:
         work.on_rows(plan.updated + plan.deleted + plan.owned, _keep(plan), plan)
-        work.on_records(_keep_listed(plan.file.entity, plan.gone), plan.gone)
+        work.on_records(_keep_listed(plan.file.entity, plan.gone, _STILL_OURS), plan.gone)
     for plan in ordered:
         work.on_records(_delete_gone(plan), plan.gone)
     for plan in ordered:
@@ -66,10 +67,24 @@ def apply(
         work.on_rows(plan.owned, _own(plan), plan)
         work.on_rows(plan.created, _insert(plan, with_roles=with_roles), plan)
     if touched:
-        kept = f"{_keep_listed(RECORDS['users'], touched)} AND t.status <> 'tobedeleted'"
-        work.on_records(kept, touched)
+        work.on_records(_keep_listed(RECORDS["users"], touched, _NOT_DELETED), touched)
         work.on_records(_refresh_user(touched), touched)
+    _see_none_younger(
+        work, [p.file.entity for p in plans] + ([RECORDS["users"]] if touched else [])
+    )
     return _renew_versions(connection, plans)
+
+
+def _see_none_younger(work: "_Work", entities: list[Entity]) -> None:
+    """See that no record that was replaced is of a transaction that began after this one and ended
+    before it: both would be said to hold at the same time.
+    """
+    for entity in entities:
+        younger = (
+            f"SELECT FROM history.{entity.table} WHERE replaced_by = %s AND valid_from > now()"
+        )
+        if work.connection.execute(compiled(younger), [work.import_id]).rowcount:
+            raise psycopg.errors.SerializationFailure("Another change came in between.")
 
 
 def analyze(connection: Connection, plans: list[Plan]) -> None:
@@ -177,15 +192,20 @@ def _keep(plan: Plan) -> str:
     return history.keep(plan.file.entity, f"{rows} AND t.sourced_id = s.sourced_id", "%(import)s")
 
 
-def _keep_listed(entity: Entity, records: Records) -> str:
-    return history.keep(entity, f", {records.table} g WHERE {_LISTED}", "%(import)s")
+_STILL_OURS = "t.source_system = %(source)s"
+_NOT_DELETED = "t.status <> 'tobedeleted'"
+
+
+def _keep_listed(entity: Entity, records: Records, only: str) -> str:
+    rows = f", {records.table} g WHERE {_LISTED} AND {only}"
+    return history.keep(entity, rows, "%(import)s")
 
 
 def _delete_gone(plan: Plan) -> str:
     return (
         f"UPDATE {plan.file.entity.table} t"
         f" SET status = 'tobedeleted', date_last_modified = {MOVED_ON}, {_WRITTEN}"
-        f" FROM {plan.gone.table} g WHERE {_LISTED} AND t.source_system = %(source)s"
+        f" FROM {plan.gone.table} g WHERE {_LISTED} AND {_STILL_OURS}"
     )
 
 
@@ -261,7 +281,7 @@ def _refresh_user(touched: Records) -> str:
         f" org_sourced_ids = {_ORGS_OF_USER.format(user='t.sourced_id', status='t.status')},"
         f" {_WRITTEN}"
         f" FROM {touched.table} g"
-        f" WHERE {_LISTED} AND t.status <> 'tobedeleted'"
+        f" WHERE {_LISTED} AND {_NOT_DELETED}"
     )
 
 

@@ -8,6 +8,7 @@ every finding comes from that.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import IO
 
 from psycopg.types.json import Jsonb
@@ -82,7 +83,9 @@ def remember(connection: Connection, import_id: int, files: Iterable[StagedFile]
     clean = [
         file
         for file in files
-        if file.plain and file.mode == "bulk" and not (file.incomplete or file.left_out)
+        if file.plain
+        and file.mode == "bulk"
+        and not (file.incomplete or file.left_out or file.derived or _derives(file))
     ]
     found = connection.execute(
         "SELECT DISTINCT file FROM import_issues WHERE import_id = %s AND line > 1", [import_id]
@@ -93,8 +96,13 @@ def remember(connection: Connection, import_id: int, files: Iterable[StagedFile]
     connection.execute("UPDATE imports SET carried = %s WHERE id = %s", [Jsonb(carried), import_id])
 
 
+def _derives(file: StagedFile) -> bool:
+    """Whether other records are made of the rows: those of all rows, not of those that are new."""
+    return file.entity.name == "users" and file.has("role")
+
+
 def doubt(
-    connection: Connection, import_id: int, plans: Iterable[Plan], source: str, profile: Profile
+    connection: Connection, import_id: int, plans: list[Plan], source: str, profile: Profile
 ) -> str | None:
     """Why the files must be read whole after all: what was found may concern rows that are not in
     the staging tables. None where it cannot.
@@ -111,19 +119,27 @@ def doubt(
         # Few rows are staged: each looked up takes less time than a look at whole tables.
         connection.execute("SET LOCAL enable_hashjoin = off")
         connection.execute("SET LOCAL enable_mergejoin = off")
-        reasons = (_of_plan(connection, plan, source, profile) for plan in built)
+        reasons = chain(
+            (_for_others(connection, plan, profile) for plan in plans),
+            (_of_built(connection, plan, source, profile) for plan in built),
+        )
         return next((why for why in reasons if why), None)
 
 
-def _of_plan(connection: Connection, plan: Plan, source: str, profile: Profile) -> str | None:
-    file, name = plan.file, plan.file.entity.name
-    if name == "academicSessions" and plan.created:
+def _for_others(connection: Connection, plan: Plan, profile: Profile) -> str | None:
+    """What rows of other files, which may not be staged, are checked by."""
+    if plan.file.entity.name == "academicSessions" and plan.created:
         return "a new academic session"
-    if _exists(connection, _twice(file), source):
-        return "a sourcedId that stands twice"
-    columns = _seen_by_others(file, profile)
+    columns = _seen_by_others(plan.file, profile)
     if columns and plan.updated and _exists(connection, _differ(plan, columns)):
         return "a change that other rows may depend on"
+    return None
+
+
+def _of_built(connection: Connection, plan: Plan, source: str, profile: Profile) -> str | None:
+    file, name = plan.file, plan.file.entity.name
+    if _exists(connection, _twice(file), source):
+        return "a sourcedId that stands twice"
     if name == "roles" and plan.gone.count and profile.japanese:
         primary = f"SELECT FROM {plan.gone.table} JOIN roles t USING (sourced_id)"
         if _exists(connection, f"{primary} WHERE {japan.TEACHER}"):

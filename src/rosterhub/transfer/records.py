@@ -322,6 +322,18 @@ def keep_upload(connection: Connection, import_id: int) -> None:
     )
 
 
+def superseded_by(connection: Connection, import_id: int, source: str) -> int | None:
+    """The latest import of `source` that was sent after this one and is applied: newer, so an
+    old file must not take its place.
+    """
+    row = connection.execute(
+        "SELECT max(id) FROM imports WHERE id > %s AND source_system = %s AND state = 'completed'"
+        " AND NOT dry_run",
+        [import_id, source],
+    ).fetchone()
+    return row[0] if row else None
+
+
 def drop_staging(connection: Connection, import_id: int) -> None:
     """Drop every staging table of the import; its upload stays, to stage it again."""
     tables = connection.execute(

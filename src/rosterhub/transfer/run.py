@@ -89,7 +89,7 @@ def run_import(import_id: int, config: Settings) -> None:
         for setting in _SETTINGS:
             connection.execute(compiled(f"SET {setting}"))
         if found.undo and found.undo["state"] == "queued":
-            _take_back(connection, import_id, force=bool(found.undo.get("force")))
+            _take_back(connection, config, import_id, force=bool(found.undo.get("force")))
             return
         if found.state in records.FINAL:
             # A worker died between the end and the tidying up.
@@ -145,12 +145,16 @@ def _cancelled(connection: Connection, import_id: int) -> bool:
     return found is not None and found.state == "rejected"
 
 
-def _take_back(connection: Connection, import_id: int, *, force: bool) -> None:
+def _take_back(connection: Connection, config: Settings, import_id: int, *, force: bool) -> None:
     """Undo the import and keep what came of it."""
     try:
+        if _forgotten(connection, config, import_id):
+            raise RefusedError(Issue("undo_too_late"))
         done = undo(connection, import_id, force=force)
+    except RefusedError as refused:
+        kept: dict[str, Any] = {"state": "refused", "code": refused.issue.code}
     except psycopg.errors.UniqueViolation as error:
-        kept: dict[str, Any] = {"state": "refused", "constraint": error.diag.constraint_name}
+        kept = {"state": "refused", "constraint": error.diag.constraint_name}
     except psycopg.errors.DiskFull:
         kept = {"state": "refused", "code": "disk_full"}
     else:
@@ -166,6 +170,15 @@ def _take_back(connection: Connection, import_id: int, *, force: bool) -> None:
         }
     records.update(connection, import_id, undo=kept)
     _log.info("import undo ended", import_id=import_id, outcome=kept["state"])
+
+
+def _forgotten(connection: Connection, config: Settings, import_id: int) -> bool:
+    """Whether what the import replaced may be pruned from the history."""
+    row = connection.execute(
+        "SELECT FROM imports WHERE id = %s AND finished_at < now() - make_interval(days => %s)",
+        [import_id, config.history_days],
+    ).fetchone()
+    return row is not None
 
 
 def _log_without_data(error: Exception, import_id: int) -> None:
@@ -208,6 +221,8 @@ class _Run:
     def steps(self) -> None:
         """Everything in order, without what stands in the base word by word if that will do."""
         records.begin(self.connection, self.job.id)
+        if self.job.approved and (later := self._superseded_by()):
+            raise RefusedError(Issue("import_superseded", details={"value": later}))
         self.stood = versions.tokens(self.connection)
         self.base = find(self.connection, self.job.request, self.stood)
         if self.base and not self._attempt():
@@ -215,6 +230,10 @@ class _Run:
             self.base = None
         if not self.base:
             self._attempt()
+
+    def _superseded_by(self) -> int | None:
+        """The later import that was under way when this one was approved, and is applied now."""
+        return records.superseded_by(self.connection, self.job.id, self.job.request.source)
 
     def _attempt(self) -> bool:
         """Go through the steps until the import ends or waits; False when the files must be read

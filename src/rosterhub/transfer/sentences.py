@@ -655,6 +655,12 @@ CODES: dict[str, Sentence] = {
         "The import was cancelled; nothing was applied.",
         "取り込みは中止されました。何も反映していません。",
     ),
+    "undo_too_late": S(
+        "What the import replaced is older than the history that is kept (HISTORY_DAYS), so it"
+        " cannot be put back; nothing was changed.",
+        "取り込みで置き換えられた内容は履歴の保存期間(HISTORY_DAYS)を過ぎているため、"
+        "元に戻せません。何も変更していません。",
+    ),
     "import_superseded": S(
         "A later import of this source was applied meanwhile ({value}). Reject this one.",
         "その後に同じ送信元の取り込み({value})が反映されています。却下してください。",

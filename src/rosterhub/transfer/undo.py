@@ -7,6 +7,8 @@ it those records stay as they are. The rows taken back go to the history like an
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import psycopg.errors
+
 from rosterhub.model.entities import RECORDS, SYSTEM_FIELDS, Entity, Field
 from rosterhub.store import history, versions
 from rosterhub.store.connect import Connection, compiled
@@ -45,6 +47,7 @@ def undo(connection: Connection, import_id: int, *, force: bool = False) -> Undo
     Raises:
         psycopg.errors.UniqueViolation: a name that has to be given back belongs to somebody else
             now.
+        psycopg.errors.SerializationFailure: another change came in between; begin again.
     """
     touched = [e for e in RECORDS.values() if _wrote(connection, e, import_id)]
     history.ensure_partitions(connection, [e.name for e in touched])
@@ -61,7 +64,7 @@ def undo(connection: Connection, import_id: int, *, force: bool = False) -> Undo
             return Undone(False, 0, 0, tuple(conflicts[:SHOWN]), total)
         restored = removed = 0
         for entity in touched:
-            _to_history(connection, entity)
+            _to_history(connection, entity, import_id)
             removed += _remove(connection, entity)
         for entity in touched:
             _let_names_go(connection, entity)
@@ -163,10 +166,15 @@ def _count(connection: Connection, entity: Entity, condition: str) -> int:
     return row[0]
 
 
-def _to_history(connection: Connection, entity: Entity) -> None:
+def _to_history(connection: Connection, entity: Entity, import_id: int) -> None:
     """Keep what the import wrote: it was so until now."""
-    mine = f", {_name(entity)} u WHERE u.sourced_id = t.sourced_id AND u.conflict IS NULL"
-    connection.execute(compiled(history.keep(entity, mine, "NULL")))
+    mine = (
+        f", {_name(entity)} u WHERE u.sourced_id = t.sourced_id AND u.conflict IS NULL"
+        f" AND t.import_id = {import_id}"
+    )
+    kept = connection.execute(compiled(history.keep(entity, mine, "NULL"))).rowcount
+    if kept < _count(connection, entity, "conflict IS NULL"):
+        raise psycopg.errors.SerializationFailure("Another change came in between.")
 
 
 def _remove(connection: Connection, entity: Entity) -> int:
