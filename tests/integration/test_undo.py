@@ -158,3 +158,32 @@ def test_another_change_amid_an_undo_is_not_taken_back(
     [conflict] = take_back(loaded, first).conflicts
     assert (conflict.sourced_id, conflict.why) == ("p1", "changed")
     assert rows(loaded, "SELECT given_name FROM users WHERE sourced_id = 'p1'") == [("乙",)]
+
+
+def test_a_class_changes_with_its_resources_and_back(loaded: Settings) -> None:
+    """What a record carries in its JSON object is part of it: whoever follows times is told."""
+    book = {"sourcedId": "book", "vendorResourceId": "b1", "title": "本", "importance": "primary"}
+    send(loaded, csv_file("resources", [book]), "resources")
+    link = {"sourcedId": "l1", "classSourcedId": "class", "resourceSourcedId": "book"}
+    held = "SELECT date_last_modified FROM classes"
+    [(before,)], whole = rows(loaded, held), state(loaded)
+    document = send(loaded, csv_file("classResources", [link]), "classResources")
+    [(after,)] = rows(loaded, held)
+    assert after > before
+    # As the class was sent along by somebody else, it is kept as it was before, once.
+    classes = {"classes": board()["classes"], "classResources": [{**link, "title": "教科書"}]}
+    again = send(loaded, package({**board(), **classes, "resources": [book]}), source="another")
+    kept = "SELECT count(*) FROM history.classes WHERE replaced_by = %s"
+    assert rows(loaded, kept, int(again["jobId"])) == [(1,)]
+    for one in (again, document):
+        assert take_back(loaded, one).done
+    assert state(loaded) == whole
+
+
+def test_a_new_home_room_class_stays_with_who_is_in_it(loaded: Settings) -> None:
+    new = {**board()["classes"][0], "sourcedId": "class2"}
+    first = send(loaded, csv_file("classes", [new]), "classes")
+    pupil = {**board()["users"][0], "metadata.jp.homeClass": "class2"}
+    send(loaded, csv_file("users", [pupil]), "users")
+    [conflict] = take_back(loaded, first).conflicts
+    assert (conflict.entity, conflict.sourced_id, conflict.why) == ("classes", "class2", "referred")

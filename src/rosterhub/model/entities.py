@@ -199,6 +199,11 @@ class Entity:
         """The profile columns (`metadata.jp.…`) that have a type and a place."""
         return tuple(f for f in self.fields if f.metadata_key)
 
+    @property
+    def to_owner(self) -> Field:
+        """The field that names the record whose JSON object carries this one (`embedded_in`)."""
+        return next(f for f in self.fields if f.reference == self.embedded_in and f.required)
+
     def header(self, profile: str) -> list[str]:
         """The CSV header that `profile` writes, in its order."""
         named = (f.name_in(profile) for f in (*SYSTEM_FIELDS, *self.fields))

@@ -177,11 +177,7 @@ def _row(one: Record) -> dict[str, Any]:
 
 def _parts(entity: str) -> list[tuple[str, str]]:
     """The entities whose rows belong to one of `entity`, with the column that says so."""
-    owned = [e for e in RECORDS.values() if e.embedded_in == entity]
-    return [
-        (e.name, next(f.column for f in e.fields if f.reference == entity and f.required))
-        for e in owned
-    ]
+    return [(e.name, e.to_owner.column) for e in RECORDS.values() if e.embedded_in == entity]
 
 
 async def _upsert(

@@ -4,7 +4,7 @@ Deletions come first, then unique values that change hands are let go, then chan
 records, so that no unique index is ever in the way. The caller owns the transaction.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 import psycopg
@@ -29,7 +29,7 @@ _ORGS_OF_USER = (
 def apply(
     connection: Connection,
     plans: list[Plan],
-    touched: Records | None,
+    touched: dict[str, Records],
     import_id: int,
     source: str,
     batch: int,
@@ -38,8 +38,8 @@ def apply(
     """Carry out `plans` on `connection`, which is in a transaction; `progress` takes rows done.
     The tokens of the data's versions as they were before it renewed them.
 
-    `touched` are the users that change only in what they carry. What a record was before goes to
-    its history.
+    `touched` are the records that change only in what they carry, by their entity. What a record
+    was before goes to its history.
 
     Raises:
         psycopg.errors.UniqueViolation: another import took a sourcedId or a name meanwhile.
@@ -66,23 +66,23 @@ def apply(
         work.on_rows(plan.updated, _update(plan), plan)
         work.on_rows(plan.owned, _own(plan), plan)
         work.on_rows(plan.created, _insert(plan, with_roles=with_roles), plan)
-    if touched:
-        work.on_records(_keep_listed(RECORDS["users"], touched, _NOT_DELETED), touched)
-        work.on_records(_refresh_user(touched), touched)
-    _see_none_younger(
-        work, [p.file.entity for p in plans] + ([RECORDS["users"]] if touched else [])
-    )
+    for name, records in touched.items():
+        entity = RECORDS[name]
+        # What a row of this import changed, it has kept already.
+        fresh = f"{_NOT_DELETED} AND t.import_id IS DISTINCT FROM %(import)s"
+        work.on_records(_keep_listed(entity, records, fresh), records)
+        work.on_records(_refresh(entity, records), records)
+    _see_none_younger(work, {p.file.entity.name for p in plans} | touched.keys())
     return _renew_versions(connection, plans)
 
 
-def _see_none_younger(work: "_Work", entities: list[Entity]) -> None:
+def _see_none_younger(work: "_Work", entities: Iterable[str]) -> None:
     """See that no record that was replaced is of a transaction that began after this one and ended
     before it: both would be said to hold at the same time.
     """
-    for entity in entities:
-        younger = (
-            f"SELECT FROM history.{entity.table} WHERE replaced_by = %s AND valid_from > now()"
-        )
+    for name in entities:
+        table = f"history.{RECORDS[name].table}"
+        younger = f"SELECT FROM {table} WHERE replaced_by = %s AND valid_from > now()"
         if work.connection.execute(compiled(younger), [work.import_id]).rowcount:
             raise psycopg.errors.SerializationFailure("Another change came in between.")
 
@@ -274,12 +274,13 @@ def _orgs_of_user(file: StagedFile) -> str:
     return _ORGS_OF_USER.format(user="s.sourced_id", status=convert.status(file))
 
 
-def _refresh_user(touched: Records) -> str:
-    """A user carries its roles and profiles: where they changed, the user changed too."""
+def _refresh(entity: Entity, touched: Records) -> str:
+    """Where what a record carries changed, the record changed too."""
+    orgs = ""
+    if entity.name == "users":
+        orgs = f" org_sourced_ids = {_ORGS_OF_USER.format(user='t.sourced_id', status='t.status')},"
     return (
-        f"UPDATE users t SET date_last_modified = {MOVED_ON},"
-        f" org_sourced_ids = {_ORGS_OF_USER.format(user='t.sourced_id', status='t.status')},"
-        f" {_WRITTEN}"
+        f"UPDATE {entity.table} t SET date_last_modified = {MOVED_ON},{orgs} {_WRITTEN}"
         f" FROM {touched.table} g"
         f" WHERE {_LISTED} AND {_NOT_DELETED}"
     )
@@ -288,6 +289,5 @@ def _refresh_user(touched: Records) -> str:
 def _renew_versions(connection: Connection, plans: list[Plan]) -> dict[str, str]:
     """New tokens for what changed: last, because the rows are then locked until the commit."""
     changed = {p.file.entity.name for p in plans if p.changes or p.owned}
-    if changed & {"roles", "userProfiles"}:
-        changed.add("users")
+    changed |= {owner for name in changed if (owner := RECORDS[name].embedded_in)}
     return versions.renew(connection, sorted(changed))

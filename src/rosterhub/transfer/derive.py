@@ -71,38 +71,40 @@ def _roles_of_users_left_out(users: StagedFile) -> str | None:
     return f"(t.user_sourced_id IN (SELECT sourced_id FROM {users.out_table}))"
 
 
-def touched_users(connection: Connection, plans: list[Plan]) -> Records | None:
-    """The users that change with their roles and profiles and that no row changes by itself.
-
-    A user's JSON object carries them; before and after are both looked at.
+def touched_owners(connection: Connection, plans: list[Plan]) -> dict[str, Records]:
+    """The records that change with what their JSON objects carry, as a user with its roles, and
+    that no row changes by itself; by their entity. Before and after are both looked at.
     """
-    found: list[str] = []
+    found: dict[str, list[str]] = {}
     for plan in plans:
-        if plan.file.entity.name not in ("roles", "userProfiles") or not plan.changes:
+        entity, file = plan.file.entity, plan.file
+        if not entity.embedded_in or not plan.changes:
             continue
-        table, file = plan.file.entity.table, plan.file
+        owner = entity.to_owner.column
         rows = f"{file.table} s JOIN {plan.table} p USING (line)"
-        found.append(f"SELECT s.user_sourced_id FROM {rows} WHERE p.action <> '{OWN}'")
-        found.append(
-            f"SELECT t.user_sourced_id FROM {rows} JOIN {table} t USING (sourced_id)"
+        queries = found.setdefault(entity.embedded_in, [])
+        queries.append(f"SELECT s.{owner} FROM {rows} WHERE p.action <> '{OWN}'")
+        queries.append(
+            f"SELECT t.{owner} FROM {rows} JOIN {entity.table} t USING (sourced_id)"
             f" WHERE p.action <> '{OWN}'"
         )
         if plan.gone.count:
-            found.append(
-                f"SELECT t.user_sourced_id FROM {plan.gone.table} g"
-                f" JOIN {table} t USING (sourced_id)"
+            queries.append(
+                f"SELECT t.{owner} FROM {plan.gone.table} g"
+                f" JOIN {entity.table} t USING (sourced_id)"
             )
-    if not found:
-        return None
-    query = f"SELECT user_sourced_id AS sourced_id FROM ({' UNION '.join(found)}) u"
-    users = next((p for p in plans if p.file.entity.name == "users"), None)
-    if users:
-        query += (
-            f" WHERE NOT EXISTS (SELECT FROM {users.file.table} s JOIN {users.table} p USING (line)"
-            f" WHERE s.sourced_id = u.user_sourced_id AND p.action IN ('{CREATE}', '{UPDATE}'))"
-        )
-    prefix = plans[0].file.table.partition("_")[0]
-    return list_records(connection, f"{prefix}_touched_users", query)
+    by_entity = {plan.file.entity.name: plan for plan in plans}
+    prefix = plans[0].file.table.partition("_")[0] if plans else ""
+    touched: dict[str, Records] = {}
+    for name, queries in found.items():
+        query = f"SELECT u.sourced_id FROM ({' UNION '.join(queries)}) u(sourced_id)"
+        if own := by_entity.get(name):
+            query += (
+                f" WHERE NOT EXISTS (SELECT FROM {own.file.table} s JOIN {own.table} p USING (line)"
+                f" WHERE s.sourced_id = u.sourced_id AND p.action IN ('{CREATE}', '{UPDATE}'))"
+            )
+        touched[name] = list_records(connection, f"{prefix}_touched_{RECORDS[name].table}", query)
+    return touched
 
 
 def warn_of_stragglers(connection: Connection, import_id: int, plans: list[Plan]) -> None:

@@ -26,7 +26,7 @@ from rosterhub.transfer.base import Base, doubt, find, openers, remember
 from rosterhub.transfer.check import check
 from rosterhub.transfer.claims import claim
 from rosterhub.transfer.compare import Plan, Records, compare
-from rosterhub.transfer.derive import roles_of_11, touched_users, warn_of_stragglers
+from rosterhub.transfer.derive import roles_of_11, touched_owners, warn_of_stragglers
 from rosterhub.transfer.findings import Scene
 from rosterhub.transfer.issues import Issue, RefusedError, sentence
 from rosterhub.transfer.package import Package, open_package, single_file
@@ -275,7 +275,7 @@ class _Run:
             derived = roles_of_11(self.connection, staged)
             everything = [*made, *staged, derived] if derived else [*made, *staged]
             plans = [compare(self.connection, file, source) for file in everything]
-            touched = touched_users(self.connection, plans)
+            touched = touched_owners(self.connection, plans)
             warn_of_stragglers(self.connection, self.job.id, plans)
             if self.base and self._doubted(plans, by):
                 return False
@@ -461,7 +461,7 @@ class _Run:
             with open_package(upload, self.config.csv_unpacked_max_size) as package:
                 yield package
 
-    def _apply(self, plans: list[Plan], touched: Records | None) -> None:
+    def _apply(self, plans: list[Plan], touched: dict[str, Records]) -> None:
         records.advance(self.connection, self.job.id, state="applying")
         rows = sum(p.created + p.updated + p.deleted + p.owned + p.gone.count for p in plans)
         done = 0
@@ -472,7 +472,7 @@ class _Run:
             self._progress("applying", done, rows)
 
         replacing = {p.file.entity.name for p in plans if p.replaces}
-        history.ensure_partitions(self.connection, replacing | ({"users"} if touched else set()))
+        history.ensure_partitions(self.connection, replacing | touched.keys())
         with self.connection.transaction():
             started = time.perf_counter()
             stood = apply(

@@ -121,6 +121,8 @@ def _mark_referred(connection: Connection, entity: Entity, touched: list[Entity]
     marked = 0
     for other, column in _referrers(entity):
         value = f'unnest(r."{column.column}")' if column.many else f'r."{column.column}"'
+        if column.metadata_key:
+            value = f"r.metadata ->> '{column.metadata_key}'"
         goes = ""
         if other.name in written:
             goes = (
@@ -151,7 +153,7 @@ def _conflicts(connection: Connection, entity: Entity) -> list[Conflict]:
 def _referrers(entity: Entity) -> Iterator[tuple[Entity, Field]]:
     """The fields that refer to records of `entity`, with theirs."""
     for other in RECORDS.values():
-        for column in other.stored_fields:
+        for column in other.fields:
             if column.reference == entity.name:
                 yield other, column
         if other.identity_of == entity.name:
