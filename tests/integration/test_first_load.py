@@ -1,5 +1,7 @@
 """A first load sets indexes aside and builds them anew: nobody waits, and none is ever lost."""
 
+import threading
+import time
 from typing import Any
 
 import psycopg
@@ -7,8 +9,8 @@ import pytest
 
 from rosterhub.jobs.cleaning import clean
 from rosterhub.settings import Settings
-from rosterhub.store import indexes
-from rosterhub.store.connect import connect
+from rosterhub.store import indexes, schema
+from rosterhub.store.connect import Connection, connect
 from rosterhub.transfer import run
 from tests.rosters import board, package, rows, send
 
@@ -137,3 +139,30 @@ def test_a_disk_that_fills_before_they_are_made_leaves_the_import_completed(
         assert send(config, package(board()))["state"] == "completed"
     clean(config)
     assert rows(config, DEFINITIONS) == before
+
+
+def test_two_who_make_indexes_do_not_stop_each_other(
+    config: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(config.write_url) as connection:
+        connection.execute("DROP INDEX idx_users_status")
+    missing, begun = indexes._missing, threading.Event()
+
+    def slowly(connection: Connection) -> list[tuple[str, schema.Index]]:
+        begun.set()
+        time.sleep(1.5)  # longer than a deadlock takes to be found
+        return missing(connection)
+
+    def complete() -> None:
+        with connect(config.write_url) as connection:
+            made.append(indexes.complete(connection))
+
+    made: list[int] = []
+    monkeypatch.setattr(indexes, "_missing", slowly)
+    both = [threading.Thread(target=complete) for _ in range(2)]
+    both[0].start()
+    assert begun.wait(10)
+    both[1].start()
+    for one in both:
+        one.join(30)
+    assert sorted(made) == [0, 1]

@@ -2,7 +2,11 @@
 
 import pytest
 
+from rosterhub.model.entities import ENTITIES
 from rosterhub.settings import Settings
+from rosterhub.store.connect import connect
+from rosterhub.transfer.export import export_file
+from rosterhub.transfer.export_options import choose
 from tests.rosters import board, csv_file, enrollment, package, person, places, role, rows, send
 
 LATER = "2100-09-01T00:00:00.000Z"
@@ -272,3 +276,31 @@ def test_every_changed_entity_gets_a_new_version(loaded: Settings) -> None:
     send(loaded, csv_file("roles", [role("t1", "aide")]), "roles")
     after = dict(rows(loaded, query))
     assert {name for name in after if after[name] != before[name]} == {"roles", "users"}
+
+
+def test_a_metadata_column_may_have_any_name(config: Settings) -> None:
+    """Names of columns go into SQL, with parameters and without."""
+    name = "metadata.出席率%'\\s"
+    people = [person("u1", "花", "山田", primaryOrgSourcedId="", **{name: "98%"})]
+    for dry_run in (True, False):
+        document = send(config, csv_file("users", people), "users", dry_run=dry_run)
+        assert (document["state"], document["counts"]["created"]) == ("completed", 1)
+    people[0][name] = "99%"
+    document = send(config, csv_file("users", people), "users", dry_run=True)
+    assert document["counts"]["updated"] == 1
+    assert send(config, csv_file("users", people), "users")["counts"]["updated"] == 1
+    held = name.removeprefix("metadata.")
+    assert rows(config, "SELECT metadata FROM users") == [({held: "99%"},)]
+    with connect(config.read_url) as connection:
+        chosen = choose([], config.history_days)
+        exported = b"".join(export_file(connection, ENTITIES["users"], chosen))
+    assert send(config, exported, "users")["counts"]["unchanged"] == 1
+
+
+def test_a_blank_row_below_a_hundred_columns_is_passed_over(config: Settings) -> None:
+    more = {f"metadata.m{n}": "x" for n in range(100)}
+    data = csv_file("users", [person("u1", "花", "山田", primaryOrgSourcedId="", **more)])
+    blank = b"," * data.splitlines()[0].count(b",") + b"\r\n"
+    document = send(config, data + blank, "users")
+    assert (document["state"], document["counts"]["created"]) == ("completed", 1)
+    assert [one["code"] for one in document["warnings"]] == ["row_blank"]

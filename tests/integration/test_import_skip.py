@@ -353,3 +353,17 @@ def test_a_file_of_nothing_but_errors_changes_nothing(config: Settings) -> None:
     document = skipped(config, package(data))
     assert document["counts"] | {"updated": 0, "deleted": 0, "failed": 10} == document["counts"]
     assert live(config, "users") == ["p1", "p2", "t1"]
+
+
+def test_a_row_with_a_comma_too_many_costs_nobody_their_record(config: Settings) -> None:
+    """Where the sourcedId is not the first cell, nobody knows whose row it is."""
+    header = "familyName,givenName,sourcedId,enabledUser,username\n"
+    people = [f"F{n},G{n},u{n},true,name{n}\n" for n in range(6)]
+    send(config, package({"users": (header + "".join(people)).encode()}))
+    people[3] = people[3].replace("F3,", "F,3,")
+    document = send(
+        config, package({"users": (header + "".join(people)).encode()}), on_error="skip"
+    )
+    assert document["counts"]["failed"] == 1
+    assert document["counts"]["deleted"] == 0
+    assert rows(config, "SELECT count(*) FROM users WHERE status = 'active'") == [(6,)]

@@ -167,6 +167,14 @@ def connect(url: str, name: str = "rosterhub") -> Connection:
     )
 
 
+def literal(text: str) -> str:
+    """SQL for a text of a file's header, right in statements with parameters and without."""
+    quoted = text.replace("'", "''")
+    if "%" not in text:
+        return f"'{quoted}'"
+    return "U&'" + quoted.replace("\\", "\\\\").replace("%", "\\0025") + "'"
+
+
 def compiled(text: str) -> bytes:
     """SQL that we put together from the entity table, as psycopg takes it; never from input."""
     return text.encode()

@@ -6,6 +6,7 @@ outside of any transaction, so whoever dies in between leaves indexes missing; `
 that, after the load or when a worker starts.
 """
 
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
@@ -17,8 +18,9 @@ from rosterhub.store.schema import Index, indexes
 
 _WORKING = frozenset({"idx_roles_user_sourced_id"})
 """What an import itself looks records up by."""
-_LOCK = "SELECT pg_advisory_lock(hashtext('rosterhub indexes'))"
+_LOCK = "SELECT pg_try_advisory_lock(hashtext('rosterhub indexes'))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtext('rosterhub indexes'))"
+_TURN_SECONDS = 60.0
 _VALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE indisvalid"
 
 
@@ -46,12 +48,23 @@ def complete(connection: Connection) -> int:
             at it already; try again later.
     """
     with _waiting(connection, "1min"):
-        connection.execute(_LOCK)
+        _take_turns(connection)
         try:
             return sum(_made(connection, table, index) for table, index in _missing(connection))
         finally:
             if not connection.broken:
                 connection.execute(_UNLOCK)
+
+
+def _take_turns(connection: Connection) -> None:
+    """Be the only one at it. A statement that waits would hold a snapshot all the while, which the
+    other's CREATE INDEX CONCURRENTLY waits for.
+    """
+    end = time.monotonic() + _TURN_SECONDS
+    while not connection.execute(_LOCK).fetchall()[0][0]:
+        if time.monotonic() > end:
+            raise psycopg.errors.LockNotAvailable("Somebody else makes the indexes.")
+        time.sleep(0.1)
 
 
 def _missing(connection: Connection) -> list[tuple[str, Index]]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rosterhub.model.entities import RECORDS, Entity, Field, Kind
+from rosterhub.store.connect import literal
 from rosterhub.store.documents import instant
 
 
@@ -77,4 +78,4 @@ def cell(field: Field) -> str:
 
 def metadata(key: str) -> str:
     """SQL for the text of a metadata value."""
-    return "t.metadata ->> '" + key.replace("'", "''") + "'"
+    return f"t.metadata ->> {literal(key)}"

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from rosterhub.model import values
 from rosterhub.model.entities import Enumeration, Field, Kind
 from rosterhub.model.profiles import DEFAULT_PROFILE, PROFILES, Profile
-from rosterhub.store.connect import Connection, compiled
+from rosterhub.store.connect import Connection, compiled, literal
 from rosterhub.store.documents import instant
 from rosterhub.transfer import agreement, characters, japan, placeholders, records, relations
 from rosterhub.transfer.columns import StagedColumn
@@ -110,10 +110,13 @@ def _mend(scene: Scene, hits: dict[Rule, int]) -> None:
 def _pass_over_blank_rows(scene: Scene) -> bool:
     """Forget rows without any value, of which spreadsheets leave some at the end of a file."""
     file = scene.file
-    cells = ", ".join(c.cell for c in file.columns.staged)
+    cells = [c.cell for c in file.columns.staged]
+    # A function of PostgreSQL takes no more than a hundred arguments.
+    groups = (cells[at : at + 100] for at in range(0, len(cells), 100))
+    blank = " AND ".join(f"num_nonnulls({', '.join(group)}) = 0" for group in groups)
     row = scene.connection.execute(
         compiled(
-            f"WITH blank AS (DELETE FROM {file.table} s WHERE num_nonnulls({cells}) = 0"
+            f"WITH blank AS (DELETE FROM {file.table} s WHERE {blank}"
             " RETURNING line) SELECT count(*), min(line) FROM blank"
         )
     ).fetchone()
@@ -246,7 +249,7 @@ def _padded(cell: str) -> str:
 def _enumeration_case(column: StagedColumn, enumeration: Enumeration, cell: str) -> Rule:
     known = _literals(enumeration.values)
     lower = _literals(v.lower() for v in enumeration.values)
-    whens = " ".join(f"WHEN {_literal(v.lower())} THEN {_literal(v)}" for v in enumeration.values)
+    whens = " ".join(f"WHEN {literal(v.lower())} THEN {literal(v)}" for v in enumeration.values)
     return Rule(
         "enumeration_case",
         "warning",
@@ -337,9 +340,5 @@ def _enumeration(column: StagedColumn, enumeration: Enumeration, cell: str, many
     return Rule("enumeration_unknown", "error", column, bad, details=(("known", listed),))
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _literals(texts: Iterable[str]) -> str:
-    return ", ".join(_literal(t) for t in texts)
+    return ", ".join(map(literal, texts))

@@ -1,6 +1,7 @@
 """From a staged cell (text, alias `s`) to the value its SQL column holds (alias `t`)."""
 
 from rosterhub.model.entities import Kind
+from rosterhub.store.connect import literal
 from rosterhub.store.times import MOVED_ON
 from rosterhub.transfer.columns import StagedColumn
 from rosterhub.transfer.placeholders import MARK, TARGETS
@@ -105,7 +106,7 @@ def differs(file: StagedFile) -> str:
 
 def _key(column: StagedColumn) -> str:
     assert column.field.metadata_key
-    return "'" + column.field.metadata_key.replace("'", "''") + "'"
+    return literal(column.field.metadata_key)
 
 
 def cell(column: StagedColumn) -> str:

@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
-from rosterhub.store.connect import Connection, compiled
+from rosterhub.store.connect import Connection, compiled, literal
 from rosterhub.transfer import convert
 from rosterhub.transfer.compare import CREATE, DELETE, UPDATE, Plan
 from rosterhub.transfer.staged import StagedFile
@@ -61,20 +61,16 @@ def _changes(file: StagedFile) -> str:
     """SQL for `{column: [old, new]}` of the fields in which a row differs from what is held."""
     names = {f.column: f.csv for f in file.entity.stored_fields} | {"status": "status"}
     pairs = [(names[column], f't."{column}"', value) for column, value in convert.fields(file)] + [
-        (c.field.csv, f"t.metadata -> '{_quoted(c.field.metadata_key or '')}'", convert.cell(c))
+        (c.field.csv, f"t.metadata -> {literal(c.field.metadata_key or '')}", convert.cell(c))
         for c in convert.metadata_columns(file)
     ]
     parts = (
         f"CASE WHEN to_jsonb({old}) IS DISTINCT FROM to_jsonb({new}) THEN"
-        f" jsonb_build_object('{_quoted(name)}', jsonb_build_array({old}, {new}))"
+        f" jsonb_build_object({literal(name)}, jsonb_build_array({old}, {new}))"
         " ELSE '{}' END"
         for name, old, new in pairs
     )
     return f"({' || '.join(parts)})"
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''").replace("%", "%%")
 
 
 def documents(rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from rosterhub.model.entities import ENTITIES, SYSTEM_FIELDS, Field
-from rosterhub.store.connect import compiled
+from rosterhub.store.connect import compiled, literal
 from rosterhub.transfer.columns import Columns, StagedColumn
 from rosterhub.transfer.findings import Scene, live
 from rosterhub.transfer.relations import malformed
@@ -135,7 +135,7 @@ def _referring(
 
 
 def _text(text: str) -> str:
-    return "'" + text.replace("'", "''").replace("%", "%%") + "'::text"
+    return f"{literal(text)}::text"
 
 
 def _cell(file: StagedFile, csv: str) -> str:

@@ -106,7 +106,9 @@ class CsvSource:
                         continue
                     self.read += 1
                     if len(row) < width or any(cell.strip() for cell in row[width:]):
-                        details = {"value": len(row), "expected": width, "row": self._id(row)}
+                        # Only the first cell is surely in its place.
+                        named = self._id(row) if self.header[0] == "sourcedId" else None
+                        details = {"value": len(row), "expected": width, "row": named}
                         self.note(Issue("row_length", file=self.name, line=line, details=details))
                         continue
                     del row[width:]

@@ -132,7 +132,11 @@ def _complete_indexes(connection: Connection) -> None:
     """Make what a first load did without; where that cannot be now, `jobs.cleaning` does it."""
     try:
         indexes.complete(connection)
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.DiskFull) as error:
+    except (
+        psycopg.errors.LockNotAvailable,
+        psycopg.errors.DeadlockDetected,
+        psycopg.errors.DiskFull,
+    ) as error:
         _log.warning("indexes are left to be made", error=type(error).__name__)
 
 
