@@ -167,9 +167,14 @@ def test_a_proxy_that_the_setting_does_not_name_is_not_believed(pair: Api) -> No
     assert client_address(pair, "/not-believed") == "127.0.0.1"
 
 
-def client_address(api: Api, path: str) -> str:
+def test_an_address_that_is_none_does_not_hold_up_the_audit_log(single: Api) -> None:
+    assert client_address(single, "/odd", "192.0.2.7\tx\\") == "192.0.2.7�x\\"
+    assert client_address(single, "/after") == "192.0.2.7"
+
+
+def client_address(api: Api, path: str, sender: str = "192.0.2.7") -> str:
     """What the audit log says of a request that came with X-Forwarded-For."""
-    httpx.get(f"{api.url}{path}", headers={"X-Forwarded-For": "192.0.2.7"})
+    httpx.get(f"{api.url}{path}", headers={"X-Forwarded-For": sender})
     with connect(api.config.write_url) as connection:
         question = "SELECT client_address FROM audit_logs WHERE path = %s"
         until(lambda: connection.execute(question, [path]).rowcount == 1)
