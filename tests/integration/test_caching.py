@@ -1,14 +1,20 @@
 """Entity tags, 304 and gzip: an answer is used again only while it is right."""
 
+import asyncio
 import gzip
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from rosterhub.model.operations import OPERATIONS
 from rosterhub.settings import Settings
-from tests.rosters import board, csv_file, package, person, role, send
-from tests.serving import add_key, serving
+from rosterhub.store import collections
+from rosterhub.store.collections import Query
+from rosterhub.store.connect import connect, pools
+from rosterhub.store.totals import Totals
+from tests.rosters import board, csv_file, package, person, role, rows, send
+from tests.serving import add_key, serving, until
 
 USERS = "/ims/oneroster/rostering/v1p2/users"
 
@@ -94,3 +100,26 @@ def test_gzip_is_for_who_takes_it(client: httpx.Client) -> None:
     assert packed.headers["vary"] == "Accept-Encoding"
     assert gzip.decompress(raw) == plain.content
     assert packed.headers["etag"] == plain.headers["etag"]
+
+
+def test_a_total_is_counted_after_the_change_that_the_page_shows(config: Settings) -> None:
+    """Who read a newer version does not take a count that was begun for an older one."""
+    users = next(o for o in OPERATIONS if o.id == "getAllUsers")
+    counted = collections.count(users, Query(fields=()))
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+
+    async def ask() -> None:
+        opened = pools(config)
+        await opened.open()
+        totals = Totals(opened)
+        with connect(config.write_url) as other, other.transaction():
+            other.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+            asked = [
+                asyncio.create_task(totals.total(counted, (), version))
+                for version in (b"old", b"new", b"new")
+            ]
+            await asyncio.to_thread(until, lambda: len(rows(config, waiting)) == 2)
+        assert await asyncio.gather(*asked) == [0, 0, 0]
+        await opened.close()
+
+    asyncio.run(ask())
