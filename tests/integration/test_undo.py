@@ -187,3 +187,15 @@ def test_a_new_home_room_class_stays_with_who_is_in_it(loaded: Settings) -> None
     send(loaded, csv_file("users", [pupil]), "users")
     [conflict] = take_back(loaded, first).conflicts
     assert (conflict.entity, conflict.sourced_id, conflict.why) == ("classes", "class2", "referred")
+
+
+def test_a_worker_killed_after_an_undo_does_not_undo_it_again(loaded: Settings) -> None:
+    document = send(loaded, csv_file("users", [person("p1", "甲", "佐藤", grades="P1")]), "users")
+    import_id = int(document["jobId"])
+    with connect(loaded.write_url) as connection:
+        decide(connection, import_id, "undo")
+    take_back(loaded, document)  # and here the worker dies
+    run_import(import_id, loaded)
+    undone = job(loaded, import_id)
+    assert (undone["state"], undone["undo"]["state"]) == ("undone", "done")
+    assert undone["undo"]["restored"] == 1

@@ -162,16 +162,7 @@ def _take_back(connection: Connection, config: Settings, import_id: int, *, forc
     except psycopg.errors.DiskFull:
         kept = {"state": "refused", "code": "disk_full"}
     else:
-        kept = {
-            "state": "done" if done.done else "refused",
-            "restored": done.restored,
-            "removed": done.removed,
-            "conflicts": [
-                {"entity": c.entity, "sourcedId": c.sourced_id, "why": c.why, "jobId": c.import_id}
-                for c in done.conflicts
-            ],
-            "conflictsInAll": done.conflicts_in_all,
-        }
+        kept = done.document
     records.update(connection, import_id, undo=kept)
     _log.info("import undo ended", import_id=import_id, outcome=kept["state"])
 

@@ -6,8 +6,10 @@ it those records stay as they are. The rows taken back go to the history like an
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg.errors
+from psycopg.types.json import Jsonb
 
 from rosterhub.model.entities import RECORDS, SYSTEM_FIELDS, Entity, Field
 from rosterhub.store import history, versions
@@ -40,9 +42,23 @@ class Undone:
     conflicts: tuple[Conflict, ...]
     conflicts_in_all: int
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """As it stands in the job document (docs/safety.md)."""
+        return {
+            "state": "done" if self.done else "refused",
+            "restored": self.restored,
+            "removed": self.removed,
+            "conflicts": [
+                {"entity": c.entity, "sourcedId": c.sourced_id, "why": c.why, "jobId": c.import_id}
+                for c in self.conflicts
+            ],
+            "conflictsInAll": self.conflicts_in_all,
+        }
+
 
 def undo(connection: Connection, import_id: int, *, force: bool = False) -> Undone:
-    """Take back the import `import_id`, which is completed; all or nothing.
+    """Take back the import `import_id`, which is completed, and say so of it; all or nothing.
 
     Raises:
         psycopg.errors.UniqueViolation: a name that has to be given back belongs to somebody else
@@ -71,8 +87,12 @@ def undo(connection: Connection, import_id: int, *, force: bool = False) -> Undo
         for entity in touched:
             restored += _restore(connection, entity)
         connection.execute(versions.RENEW, [[e.name for e in touched]])
-        connection.execute("UPDATE imports SET state = 'undone' WHERE id = %s", [import_id])
-    return Undone(True, restored, removed, tuple(conflicts[:SHOWN]), total)
+        done = Undone(True, restored, removed, tuple(conflicts[:SHOWN]), total)
+        connection.execute(
+            "UPDATE imports SET state = 'undone', undo = %s WHERE id = %s",
+            [Jsonb(done.document), import_id],
+        )
+    return done
 
 
 def _wrote(connection: Connection, entity: Entity, import_id: int) -> bool:
