@@ -172,7 +172,9 @@ def test_two_sources_that_change_a_record_at_once_change_it_one_after_the_other(
         " ORDER BY valid_from",
     )
     assert sorted(name for name, *_ in versions) == sorted(["陽菜", "甲", "乙"])
-    assert [begin for _, begin, _ in versions[1:]] == [end for *_, end in versions[:-1]]
+    # What came and went amid another's change was never there to be seen.
+    times = [(begin, end) for _, begin, end in versions if begin < end]
+    assert [begin for begin, _ in times[1:]] == [end for _, end in times[:-1]]
 
 
 OTHER = {"source": "other"}

@@ -43,7 +43,6 @@ def apply(
 
     Raises:
         psycopg.errors.UniqueViolation: another import took a sourcedId or a name meanwhile.
-        psycopg.errors.SerializationFailure: another change of the same records came in between.
     """
     # Roles go before users, so that a new user finds the orgs of the roles in place.
     ordered = sorted(plans, key=lambda p: p.file.entity.name == "users")
@@ -72,19 +71,26 @@ def apply(
         fresh = f"{_NOT_DELETED} AND t.import_id IS DISTINCT FROM %(import)s"
         work.on_records(_keep_listed(entity, records, fresh), records)
         work.on_records(_refresh(entity, records), records)
-    _see_none_younger(work, {p.file.entity.name for p in plans} | touched.keys())
+    _straighten(work, {p.file.entity.name for p in plans} | touched.keys())
     return _renew_versions(connection, plans)
 
 
-def _see_none_younger(work: "_Work", entities: Iterable[str]) -> None:
-    """See that no record that was replaced is of a transaction that began after this one and ended
-    before it: both would be said to hold at the same time.
+def _straighten(work: "_Work", entities: Iterable[str]) -> None:
+    """Let each version of a record hold at a time of its own.
+
+    A change that began after this transaction and ended before it came to the record is replaced at
+    a time at which it was not there yet: what was before it held until this one.
     """
     for name in entities:
         table = f"history.{RECORDS[name].table}"
-        younger = f"SELECT FROM {table} WHERE replaced_by = %s AND valid_from > now()"
-        if work.connection.execute(compiled(younger), [work.import_id]).rowcount:
-            raise psycopg.errors.SerializationFailure("Another change came in between.")
+        younger = f"SELECT sourced_id FROM {table} WHERE replaced_by = %s AND valid_from > now()"
+        work.connection.execute(
+            compiled(
+                f"UPDATE {table} SET valid_to = now()"
+                f" WHERE valid_to > now() AND sourced_id IN ({younger})"
+            ),
+            [work.import_id],
+        )
 
 
 def analyze(connection: Connection, plans: list[Plan]) -> None:
