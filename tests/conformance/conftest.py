@@ -11,7 +11,7 @@ from rosterhub.store.connect import connect
 from tests.conformance import board
 from tests.conformance.answers import Reader
 from tests.conformance.model import Model
-from tests.rosters import Board, Rows, package, rows, send
+from tests.rosters import Board, package, rows, send
 from tests.serving import KEY, add_key, serving
 
 
@@ -31,7 +31,7 @@ def hub(fresh: Callable[[], AbstractContextManager[Settings]]) -> Iterator[Hub]:
         for delta in (board.before(files), board.deletions(files)):
             document = send(config, package(delta, modes=dict.fromkeys(delta, "delta")))
             assert (document["state"], document["errors"]) == ("completed", [])
-        _take_times(config, whole["users"])
+        _take_times(config, whole)
         _insert(config, {name: found for name, found in whole.items() if name not in files})
         add_key(config)
         with serving(config) as client:
@@ -40,18 +40,30 @@ def hub(fresh: Callable[[], AbstractContextManager[Settings]]) -> Iterator[Hub]:
             yield Hub(Reader(client), Model(whole, root))
 
 
-def _take_times(config: Settings, users: Rows) -> None:
-    """Users whose roles or profiles were deleted changed with them, when the import ran."""
-    times = dict(
-        rows(
-            config,
-            'SELECT sourced_id, to_char(date_last_modified, \'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\')'
-            " FROM users WHERE date_last_modified > now() - interval '1 hour'",
+def _take_times(config: Settings, whole: Board) -> None:
+    """What carries records that were deleted changed with them, when the import ran."""
+    found: dict[str, set[str]] = {}
+    for owner in {e.embedded_in for e in RECORDS.values() if e.embedded_in}:
+        times = dict(
+            rows(
+                config,
+                'SELECT sourced_id, to_char(date_last_modified, \'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\')'
+                f" FROM {RECORDS[owner].table}"
+                " WHERE date_last_modified > now() - interval '1 hour'",
+            )
         )
-    )
-    assert set(times) == {"both/1", "left_class"}
-    for row in users:
-        row["dateLastModified"] = times.get(row["sourcedId"], row["dateLastModified"])
+        if times:
+            found[owner] = set(times)
+        for row in whole[owner]:
+            row["dateLastModified"] = times.get(row["sourcedId"], row["dateLastModified"])
+    assert found == CHANGED
+
+
+CHANGED = {
+    "users": {"both/1", "left_class", "visitor@x"},
+    "classes": {"class/bare"},
+    "lineItems": {"li/1", "li/2"},
+}
 
 
 def _insert(config: Settings, files: Board) -> None:
