@@ -183,7 +183,7 @@ def test_a_database_that_never_answers_holds_up_nobody(config: Settings) -> None
             api.get("/health/live")
             begun = time.monotonic()
             found = scraped(api)
-            assert time.monotonic() - begun < 2
+            assert time.monotonic() - begun < 5
     assert found["rosterhub_database_up", "primary"] == 0
     assert found["rosterhub_database_up", "replica"] == 1
     assert found["rosterhub_replication_lag_seconds",] == 0
