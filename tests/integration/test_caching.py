@@ -106,7 +106,10 @@ def test_a_total_is_counted_after_the_change_that_the_page_shows(config: Setting
     """Who read a newer version does not take a count that was begun for an older one."""
     users = next(o for o in OPERATIONS if o.id == "getAllUsers")
     counted = collections.count(users, Query(fields=()))
-    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    waiting = (
+        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        " AND datname = current_database()"
+    )
 
     async def ask() -> None:
         opened = pools(config)

@@ -143,9 +143,11 @@ def test_a_database_that_is_away_is_503(client: httpx.Client) -> None:
 
 
 def test_a_database_that_lacks_a_table_is_503_and_says_what_to_run(client: httpx.Client) -> None:
-    status, minor, description = imsx(client.get("/lacking"))
+    answer = client.get("/lacking")
+    status, minor, description = imsx(answer)
     assert (status, minor) == (503, "server_busy")
     assert "rosterhub db upgrade" in description
+    assert int(answer.headers["Retry-After"]) > 0
 
 
 def test_a_wrong_parameter_is_400_and_named_but_its_value_is_not(

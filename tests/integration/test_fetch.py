@@ -16,7 +16,9 @@ from tests.serving import KEY, add_key, serving, until
 
 SAME = Statement(b"SELECT $1::text || $2::text", ())
 PREPARED = Statement(b"SELECT count(*) FROM pg_prepared_statements WHERE $1::text = ''", ())
-ASLEEP = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+ASLEEP = (
+    "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+)
 USERS = "/ims/oneroster/rostering/v1p2/users"
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -220,6 +221,39 @@ def test_lists_that_go_together_must_have_no_gaps(hub: Settings) -> None:
     data["classes"][0] |= {"subjects": "国語,,算数", "subjectCodes": "P010,P020,P030"}
     document = refused(hub, package(data))
     assert places(document["errors"]) == [("classes.csv", 2, "subjects", "list_gap")]
+
+
+LONG = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=10_000))
+"""What no compression makes fit into an index."""
+
+
+@pytest.mark.parametrize(
+    ("entity", "column", "value"),
+    [
+        ("users", "username", LONG),
+        ("users", "email", f"a@{LONG}.example"),
+        ("users", "userMasterIdentifier", LONG),
+        ("enrollments", "role", f"ext:{LONG}"),
+    ],
+)
+def test_what_records_are_looked_up_by_is_no_novel(
+    hub: Settings, entity: str, column: str, value: str
+) -> None:
+    data = board()
+    data[entity][1] |= {column: value}
+    document = refused(hub, package(data), level="tolerant")
+    assert (f"{entity}.csv", 3, column, "text_too_long") in places(document["errors"])
+    [error] = [e for e in document["errors"] if e["code"] == "text_too_long"]
+    assert "2,000 bytes" in error["message"]
+
+
+def test_what_records_are_looked_up_by_may_be_long(hub: Settings) -> None:
+    data = board()
+    longest = LONG[:2000]
+    data["users"][1] |= {"username": longest, "email": longest, "familyName": LONG}
+    data["enrollments"][1] |= {"role": f"ext:{LONG[:1996]}"}
+    document = send(hub, package(data), dry_run=True)
+    assert document["state"] == "completed", document
 
 
 def gradebook() -> dict[str, list[dict[str, str]]]:

@@ -337,3 +337,19 @@ def test_an_error_of_our_own_says_no_names(
     said = capsys.readouterr().out
     assert "CheckViolation" in said
     assert "himitsu" not in said
+
+
+@pytest.mark.parametrize("code", ["54000", "54023", "XX000"])
+def test_an_error_that_comes_every_time_ends_the_import_at_once(
+    loaded: Settings, code: str
+) -> None:
+    """The driver gives these the class that a lost connection has."""
+    with connect(loaded.write_url) as connection:
+        connection.execute(
+            "CREATE FUNCTION beyond() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            f" RAISE EXCEPTION 'himitsu' USING ERRCODE = '{code}'; END $$;"
+            "CREATE TRIGGER beyond BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION beyond()"
+        )
+    one = queue(loaded, csv_file("users", [person("u", "A", "B")]), "users")
+    run_import(one, loaded)
+    assert job(loaded, one)["reasonCode"] == "internal_error"

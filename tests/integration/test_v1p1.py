@@ -12,7 +12,7 @@ import pytest
 from rosterhub.settings import Settings
 from tests.gradebook import FULL, Object, full, ref, shown
 from tests.gradebook_hub import GRADEBOOK, V1P1, Hub, at, gradebook_hub
-from tests.rosters import csv_file, package, person, role, send
+from tests.rosters import csv_file, package, person, role, rows, send
 from tests.serving import add_key, serving, until
 from tests.urls import links
 from tests.wire import database_wire
@@ -418,17 +418,40 @@ def test_what_is_put_over_1_1_is_whole_in_1_2(hub: Hub) -> None:
     assert hub.ids("/classes/class/lineItems/from-11/results") == ["from-11-p1"]
 
 
+@pytest.mark.parametrize("deleted", [False, True])
 @pytest.mark.parametrize("entity", NEWER)
-def test_put_over_1_1_keeps_what_it_does_not_know(hub: Hub, entity: str) -> None:
+def test_put_over_1_1_keeps_what_it_does_not_know(hub: Hub, entity: str, deleted: bool) -> None:
     """A client that changes a title cannot have meant to take a weight away."""
-    whole = full(entity, sourcedId=f"kept-{entity}")
+    whole = full(entity, sourcedId=f"kept-{entity}-{deleted}")
     hub.put(entity, whole)
+    if deleted:
+        assert hub.client.delete(at(entity, whole["sourcedId"])).status_code == 204
     changed = in_11(entity, sourcedId=whole["sourcedId"], metadata={"by": "1.1"})
     name = "comment" if entity == "results" else "title"
     changed[name] = "変更"
     assert hub.put(entity, changed, V1P1).status_code == 200
     wanted = whole | {"metadata": {"by": "1.1"}, name: "変更"}
     assert hub.get(entity, whole["sourcedId"]) == hub.shown(entity, wanted)
+
+
+def test_what_a_line_item_had_lost_before_it_was_deleted_stays_lost(hub: Hub) -> None:
+    whole = full("lineItems", sourcedId="lost")
+    hub.put("lineItems", whole)
+    lines = ["sourcedId,status,dateLastModified,lineItemSourcedId,source,learningObjectiveId"]
+    [(gone, _), _] = rows(
+        hub.config,
+        "SELECT sourced_id, learning_objective_id FROM line_item_learning_objective_ids"
+        " WHERE line_item_sourced_id = 'lost' ORDER BY learning_objective_id",
+    )
+    lines.append(f"{gone},tobedeleted,2026-05-01T00:00:00.000Z,lost,case,co-1")
+    delta = send(
+        hub.config, "\n".join(lines).encode(), "lineItemLearningObjectiveIds", mode="delta"
+    )
+    assert delta["counts"]["deleted"] == 1, delta
+    assert hub.client.delete(at("lineItems", "lost")).status_code == 204
+    hub.put("lineItems", in_11("lineItems", sourcedId="lost"), V1P1)
+    objectives = [{"source": "case", "learningObjectiveIds": ["co-2"]}]
+    assert hub.get("lineItems", "lost")["learningObjectiveSet"] == objectives
 
 
 def test_put_over_1_1_takes_its_properties_alone(hub: Hub) -> None:

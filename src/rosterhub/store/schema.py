@@ -4,6 +4,7 @@ The migrations state the same in frozen SQL; `tests/integration/test_schema.py` 
 so that neither can drift. Names are those of the operations manual.
 """
 
+import re
 from dataclasses import dataclass
 
 from rosterhub.model.entities import RECORDS, Entity
@@ -26,6 +27,8 @@ class Index:
     unique: bool = False
 
 
+LONGEST_LOOKED_UP = 2_000
+"""Bytes of a text in an index: PostgreSQL's rows of an index hold 2,704."""
 LIVE = "status <> 'tobedeleted'"
 """The records that count for uniqueness: a leaver's username can be given again."""
 
@@ -129,6 +132,16 @@ def columns(entity: Entity) -> tuple[Column, ...]:
 def indexes(entity: Entity) -> tuple[Index, ...]:
     """The indexes of an entity's table besides its primary key."""
     return _MANUAL_INDEXES.get(entity.table, ()) + _OWN_INDEXES.get(entity.table, ())
+
+
+def looked_up(entity: Entity) -> frozenset[str]:
+    """The columns that an index of the entity's table holds, each value in one piece."""
+    return frozenset(
+        column
+        for index in indexes(entity)
+        if (listed := re.match(r"\((.+?)\)", index.definition))
+        for column in listed[1].split(", ")
+    )
 
 
 def create_table(entity: Entity) -> list[str]:

@@ -99,9 +99,13 @@ async def put(connection: Connection, records: Sequence[Record], version: Versio
     kept = _columns(entity, "1.2") - _columns(entity, version)
     ids = [one.sourced_id for one in records]
     await _to_history(connection, entity, "t.sourced_id = ANY(%s)", ids)
-    created = await _upsert(connection, entity, [_row(one) for one in records], kept)
     changed = {entity}
     known = {p.entity for p in properties(entity, version) if isinstance(p, Linked | Rows)}
+    live = [one.sourced_id for one in records if one.values["status"] != "tobedeleted"]
+    for part, via in _parts(entity):
+        if part not in known and await _revive(connection, part, via, entity, live):
+            changed.add(part)
+    created = await _upsert(connection, entity, [_row(one) for one in records], kept)
     for part, via in _parts(entity):
         if part not in known:
             continue
@@ -121,6 +125,27 @@ async def put(connection: Connection, records: Sequence[Record], version: Versio
             changed.add(part)
     await _renew(connection, changed)
     return created
+
+
+async def _revive(connection: Connection, part: str, via: str, entity: str, ids: list[str]) -> bool:
+    """Take back what was deleted of `part` together with its owners `ids`; whether there was any.
+    For owners that are about to be live again, before they are.
+    """
+    with_owner = (
+        "t.status = 'tobedeleted' AND EXISTS ("
+        f"SELECT FROM {RECORDS[entity].table} o WHERE o.sourced_id = t.{via}"
+        " AND o.sourced_id = ANY(%s) AND o.status = 'tobedeleted' AND o.valid_from = t.valid_from)"
+    )
+    await _to_history(connection, part, with_owner, ids)
+    revived = await connection.execute(
+        compiled(
+            f"UPDATE {RECORDS[part].table} t SET status = 'active',"
+            f" date_last_modified = {MOVED_ON}, valid_from = now(), import_id = NULL"
+            f" WHERE {with_owner}"
+        ),
+        [ids],
+    )
+    return revived.rowcount > 0
 
 
 async def delete(connection: Connection, entity: str, sourced_id: str) -> bool:

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from rosterhub.model import values
 from rosterhub.model.entities import Enumeration, Field, Kind
 from rosterhub.model.profiles import DEFAULT_PROFILE, PROFILES, Profile
+from rosterhub.store import schema
 from rosterhub.store.connect import Connection, compiled, literal
 from rosterhub.store.documents import instant
 from rosterhub.transfer import agreement, characters, japan, placeholders, records, relations
@@ -262,8 +263,11 @@ def _enumeration_case(column: StagedColumn, enumeration: Enumeration, cell: str)
 def _forms(file: StagedFile) -> list[Rule]:
     """Every value by its kind, and what is required."""
     rules: list[Rule] = []
+    looked_up = schema.looked_up(file.entity)
     for column in file.columns.staged:
         cell = column.cell
+        if column.field.kind is Kind.TEXT and column.field.column in looked_up:
+            rules.append(_too_long(column))
         delta_needs = file.mode == "delta" and column.field.csv in ("status", "dateLastModified")
         if column.field.csv == "sourcedId" or delta_needs:
             rules.append(_required(column, f"{cell} IS NULL"))
@@ -287,6 +291,13 @@ def _forms(file: StagedFile) -> list[Rule]:
 
 def _required(column: StagedColumn, blank: str) -> Rule:
     return Rule("required_blank", "error", column, blank, details=(("column", column.csv),))
+
+
+def _too_long(column: StagedColumn) -> Rule:
+    longest = schema.LONGEST_LOOKED_UP
+    details = (("most", f"{longest:,}"),)
+    bad = f"octet_length({column.cell}) > {longest}"
+    return Rule("text_too_long", "error", column, bad, details=details)
 
 
 def _bulk_system_fields(file: StagedFile) -> list[Rule]:

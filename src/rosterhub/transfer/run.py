@@ -44,6 +44,13 @@ _CONFLICTS = (
     psycopg.errors.SerializationFailure,
 )
 """Another import took a sourcedId or a name meanwhile, or the two waited for each other."""
+_LIMITS = (
+    psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.StatementTooComplex,
+    psycopg.errors.TooManyColumns,
+    psycopg.errors.TooManyArguments,
+)
+"""Counted by the driver among what comes and goes, and there again at every attempt."""
 _TRIES = 3
 """How often an attempt begins again at once after a conflict."""
 _FIRST_LOAD = 50_000
@@ -120,12 +127,19 @@ def _carry_out(run: "_Run") -> None:
         # job is tried again later, and says it then.
         records.drop_staging(run.connection, run.job.id)
         run.fail(Issue("disk_full"))
+    except _LIMITS as error:
+        _broke(run, error)
     except (records.EndedError, psycopg.OperationalError, *_CONFLICTS):
         # Cancelled, or away: the job is tried again later.
         raise
     except Exception as error:
-        _log_without_data(error, run.job.id)
-        run.fail(Issue("internal_error", details={"value": run.job.id}))
+        _broke(run, error)
+
+
+def _broke(run: "_Run", error: Exception) -> None:
+    """End as failed by a fault of our own."""
+    _log_without_data(error, run.job.id)
+    run.fail(Issue("internal_error", details={"value": run.job.id}))
 
 
 def _complete_indexes(connection: Connection) -> None:

@@ -322,6 +322,10 @@ CODES: dict[str, Sentence] = {
         "リストに空の値があります。subjects と subjectCodes は一つずつ対応します。両方とも埋める"
         "か、両方とも取り除いてください。",
     ),
+    "text_too_long": S(
+        "The value is longer than {most} bytes. Records are looked up by this field: shorten it.",
+        "値が {most} バイトを超えています。レコードの検索に使う項目です。短くしてください。",
+    ),
     # Between rows and files
     "duplicate_sourced_id": S(
         "The sourcedId {value} stands on line {other_line} already.",
