@@ -170,12 +170,16 @@ def test_a_class_changes_with_its_resources_and_back(loaded: Settings) -> None:
     document = send(loaded, csv_file("classResources", [link]), "classResources")
     [(after,)] = rows(loaded, held)
     assert after > before
-    # As the class was sent along by somebody else, it is kept as it was before, once.
-    classes = {"classes": board()["classes"], "classResources": [{**link, "title": "教科書"}]}
-    again = send(loaded, package({**board(), **classes, "resources": [book]}), source="another")
+    # Where it changes by itself as well, or was sent along by somebody else, it is kept once.
+    [first] = board()["classes"]
     kept = "SELECT count(*) FROM history.classes WHERE replaced_by = %s"
-    assert rows(loaded, kept, int(again["jobId"])) == [(1,)]
-    for one in (again, document):
+    done = [document]
+    for title, source in (("教科書", "another"), ("算数", "another"), ("国語", "default")):
+        given = {"classResources": [{**link, "title": title}], "resources": [book]}
+        given["classes"] = [first | {"title": title if source == "another" else first["title"]}]
+        done.append(send(loaded, package({**board(), **given}), source=source))
+        assert rows(loaded, kept, int(done[-1]["jobId"])) == [(1,)]
+    for one in reversed(done):
         assert take_back(loaded, one).done
     assert state(loaded) == whole
 
