@@ -177,6 +177,17 @@ def replication(connection: Connection, config: Settings) -> Iterator[Finding]:
         yield ok("replication", "The replica follows.", "レプリカは追随しています。")
 
 
+def full() -> Finding:
+    """That the disk of the database takes nothing more."""
+    return fail(
+        "disk",
+        "The disk of the database is full, so nothing can be written. Make room there "
+        "(docs/operations.md).",
+        "データベースのディスクに空きがなく、書き込みができません。空きを増やしてください"
+        "（docs/operations.ja.md）。",
+    )
+
+
 def disk(connection: Connection, config: Settings) -> Iterator[Finding]:
     """Whether the disk of the database, wherever it is, takes anything at all."""
     try:
@@ -184,13 +195,7 @@ def disk(connection: Connection, config: Settings) -> Iterator[Finding]:
             connection.execute("SET LOCAL work_mem = '64kB'")
             connection.execute(_SPILLS)
     except psycopg.errors.DiskFull:
-        yield fail(
-            "disk",
-            "The disk of the database is full, so nothing can be written. Make room there "
-            "(docs/operations.md).",
-            "データベースのディスクに空きがなく、書き込みができません。空きを増やしてください"
-            "（docs/operations.ja.md）。",
-        )
+        yield full()
 
 
 def room(connection: Connection, config: Settings) -> Iterator[Finding]:

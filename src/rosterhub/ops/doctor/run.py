@@ -30,6 +30,8 @@ _THERE: tuple[Callable[[Connection, Settings], Iterator[Finding]], ...] = (
     database.room,
 )
 
+_NO_ROOM = "No space left on device"
+
 
 def look_over(config: Settings) -> Iterator[Finding]:
     """All findings, each as soon as it is there."""
@@ -73,6 +75,9 @@ def _one(
 
 def _away(error: str) -> Finding:
     text = error.strip()
+    if _NO_ROOM in text:
+        # Of a session that cannot begin no more is known than what PostgreSQL says.
+        return database.full()
     return fail(
         "postgresql",
         f"The database cannot be reached: {text}. See docker compose ps and logs postgres.",
