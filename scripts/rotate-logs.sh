@@ -1,5 +1,5 @@
 #!/bin/bash
-# Compress and remove old logs (docs/operations.md, "Logs"); for cron, every Sunday at 4:
+# Compress and remove old logs (docs/logs.md); for cron, every Sunday at 4:
 #
 #   0 4 * * 0 /opt/rosterhub/scripts/rotate-logs.sh >> /var/log/rosterhub-logrotate.log 2>&1
 #
@@ -19,9 +19,12 @@ docker_logs=$home/logs
 
 own_logs() {
     [[ -d $logs ]] || { echo "There is no folder $logs." >&2 && return 1; }
+    # First what makes room. Where there is none, there is no room to compress in, either.
+    local status=0
+    find "$logs" \( -name '*.log.gz' -o -name '*.log' \) -mtime "+$days" -delete || status=1
     # Keeps the time of the file, which is that of its last line.
-    find "$logs" -name '*.log' -mtime +7 -exec gzip -f {} +
-    find "$logs" -name '*.log.gz' -mtime "+$days" -delete
+    find "$logs" -name '*.log' -mtime +7 -exec gzip -f {} + || status=1
+    return "$status"
 }
 
 containers() {
@@ -38,11 +41,11 @@ containers() {
     newest=$(find "$docker_logs" -name 'docker-*.log.gz' ! -path "$file" -printf '%T@\n' | sort -n | tail -n 1)
     [[ -z $newest ]] || since=(--since "$(date -u -d "@$newest" +%Y-%m-%dT%H:%M:%SZ)")
     rm -f "$docker_logs"/docker-*.part
-    (cd "$home" && docker compose logs --no-color --no-log-prefix "${since[@]}" </dev/null) |
+    find "$docker_logs" -name 'docker-*.log.gz' -mtime "+$days" -delete
+    (cd "$home" && docker compose --profile production logs --no-color --no-log-prefix "${since[@]}" </dev/null) |
         gzip >"$part" || { rm -f "$part" && return 1; }
     touch -d "@$begun" "$part"
     mv "$part" "$file"
-    find "$docker_logs" -name 'docker-*.log.gz' -mtime "+$days" -delete
 }
 
 failed=0

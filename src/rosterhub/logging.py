@@ -5,6 +5,7 @@ On a terminal they are plain text. Neither personal data nor the values of varia
 
 import json
 import logging
+import os
 import sys
 import time
 from contextlib import nullcontext, suppress
@@ -78,7 +79,7 @@ def configure(config: Settings) -> None:
     if config.log_stdout:
         handlers.append(_Terminal(sys.stdout) if pretty else _Stream(sys.stdout))
     if config.log_dir:
-        handlers.append(_DailyFile(config.log_dir))
+        handlers.append(DailyFile(config.log_dir))
     root.handlers = handlers
     root.setLevel(logging.INFO)
     _outlets[:] = [] if pretty else [h for h in handlers if isinstance(h, _Outlet)]
@@ -136,8 +137,10 @@ class _Stream(_Outlet):
             self._stream.flush()
 
 
-class _DailyFile(_Outlet):
-    """Appends to `rosterhub-YYYY-MM-DD.log`; the day is that of UTC. A full disk stops nothing."""
+class DailyFile(_Outlet):
+    """Appends to `rosterhub-YYYY-MM-DD.log`; the day is that of UTC. A full disk stops nothing, nor
+    does somebody who compresses or removes the file.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -149,7 +152,7 @@ class _DailyFile(_Outlet):
         """Write `line` to the file of today."""
         try:
             day = f"{datetime.now(UTC):%Y-%m-%d}"
-            if day != self._day or self._out is None:
+            if day != self._day or self._out is None or not os.fstat(self._out.fileno()).st_nlink:
                 self.close_file()
                 self._folder.mkdir(parents=True, exist_ok=True)
                 path = self._folder / f"rosterhub-{day}.log"

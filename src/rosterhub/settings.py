@@ -4,7 +4,7 @@ import json
 import os
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from croniter import croniter
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -104,6 +104,10 @@ class Settings(BaseSettings):
     forwarded_allow_ips: str = Field(
         "127.0.0.1,::1",
         description="Proxies (addresses, networks; with commas) whose X-Forwarded-For counts.",
+    )
+    rosterhub_language: Literal["", "ja", "en"] = Field(
+        "",
+        description="Of commands and reports where the terminal names none; English when empty.",
     )
     log_stdout: bool = Field(True, description="Whether logs go to standard output.")
     log_dir: Path | None = Field(None, description="Where daily log files go, if anywhere.")

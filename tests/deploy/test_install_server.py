@@ -27,9 +27,11 @@ def server(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def install(server: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def install(server: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     script = [str(server / "scripts" / "install-server"), *arguments]
-    return subprocess.run(script, capture_output=True, text=True, cwd="/")
+    return subprocess.run(
+        script, capture_output=True, text=True, cwd="/", env=os.environ | environment
+    )
 
 
 @pytest.mark.parametrize("arguments", [(), ("a", "b"), ("not a name",), ("-h",)])
@@ -64,6 +66,36 @@ else:
         assert len(secrets) == 2
         assert all(len(secret) == 48 for secret in secrets)
         assert f"PUBLIC_URL=https://{NAME}\n" in (server / ".env").read_text()
+        # As it is without `--profile`, too: `docker compose pull` and `down` of the manual.
+        assert services(folder=server).keys() == found.keys() > {"nginx"}
+
+    @pytest.mark.parametrize(
+        ("gigabytes", "cores", "memory", "postgres", "redis", "processes"),
+        [(8, 4, "8gb", 6, 2, 4), (15, 12, "16gb", 12, 4, 12), (62, 32, "32gb", 24, 8, 12)],
+    )
+    def test_sizes_are_those_of_the_server(
+        server: Path,
+        gigabytes: int,
+        cores: int,
+        memory: str,
+        postgres: int,
+        redis: int,
+        processes: int,
+    ) -> None:
+        for name, said in (
+            ("awk", f"echo 'MemTotal: {gigabytes << 20} kB' | {shutil.which('awk')} \"$1\""),
+            ("nproc", f"echo {cores}"),
+        ):
+            program = server / "bin" / name
+            program.parent.mkdir(exist_ok=True)
+            program.write_text(f"#!/bin/sh\n{said}\n")
+            program.chmod(0o755)
+        assert install(server, NAME, PATH=f"{server / 'bin'}:{os.environ['PATH']}").returncode == 0
+        found = services("production", folder=server)
+        for name, limit in (("postgres", postgres), ("redis", redis)):
+            assert int(found[name]["deploy"]["resources"]["limits"]["memory"]) == limit << 30
+            assert any(f"/{memory}.conf" in word for word in found[name]["command"])
+        assert f"\nWEB_CONCURRENCY={processes}\n" in (server / ".env").read_text()
 
     def test_the_user_of_the_image_can_write_its_folders_and_nobody_else_can_read_secrets(
         server: Path,

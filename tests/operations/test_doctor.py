@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -254,3 +255,39 @@ def texts(connection: object, replica: str) -> list[str]:
     read_from = Settings(database_url=replica, database_write_url="postgresql://elsewhere")
     found = database.replication(connection, read_from)  # type: ignore[arg-type]
     return [finding.en for finding in found if finding.level != "ok"]
+
+
+@pytest.mark.parametrize(("name", "check"), [("nginx/ssl", "certificate"), ("backups", "backup")])
+def test_a_folder_that_may_not_be_looked_into_is_said(
+    server: Installation, name: str, check: str
+) -> None:
+    folder = server.home / name
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0)
+    command = [sys.executable, "-m", "rosterhub", "doctor", "--json"]
+    if os.geteuid() == 0:
+        # Else root may look into everything.
+        command = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", *command]
+    done = server.run(*command)
+    folder.chmod(0o755)
+    [found] = [f for f in json.loads(done.stdout)["findings"] if f["check"] == check]
+    assert found["level"] == "warn"
+    assert found["en"] == f"{folder} cannot be read. Run as root."
+
+
+@pytest.mark.parametrize(
+    ("environment", "japanese"),
+    [
+        ({"LANG": "ja_JP.UTF-8"}, True),
+        ({"LANG": "C.UTF-8", "ROSTERHUB_LANGUAGE": "ja"}, True),
+        ({"LANG": "", "ROSTERHUB_LANGUAGE": "ja"}, True),
+        ({"LANG": "en_US.UTF-8", "ROSTERHUB_LANGUAGE": "ja"}, False),
+        ({"LANG": "C.UTF-8"}, False),
+        ({"LANG": "C.UTF-8", "ROSTERHUB_LANGUAGE": "fr"}, False),
+    ],
+)
+def test_it_speaks_the_language_of_the_terminal_or_of_the_hub(
+    server: Installation, environment: dict[str, str], japanese: bool
+) -> None:
+    said = server.rosterhub("doctor", **environment).stdout
+    assert ("に接続できます。" in said) == japanese

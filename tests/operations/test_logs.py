@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import subprocess
 import time
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from rosterhub.logging import DailyFile
 from rosterhub.settings import Settings
 from tests.integration.test_serve import serving
 from tests.operations.servers import Installation, installation, succeeded
@@ -54,6 +56,18 @@ def test_each_request_is_a_line_in_the_file_of_the_day_and_on_standard_output(
         assert private not in text
 
 
+def test_a_file_of_the_day_that_somebody_compressed_is_begun_anew(tmp_path: Path) -> None:
+    """As the operations manual's monthly line does with every log file there is."""
+    outlet = DailyFile(tmp_path)
+    outlet.write_line("first")
+    [path] = tmp_path.iterdir()
+    subprocess.run(["gzip", path], check=True)
+    outlet.write_line("second")
+    outlet.close_file()
+    assert gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes()) == b"first\n"
+    assert path.read_text() == "second\n"
+
+
 def log(folder: Path, name: str, days: float) -> Path:
     """A file whose last line is so many days old."""
     path = folder / name
@@ -91,6 +105,25 @@ def test_a_file_whose_compression_was_broken_off_is_compressed_again(server: Ins
     assert gzip.decompress(half.read_bytes()) == b"{}\n"
 
 
+def test_where_there_is_no_room_the_old_goes_all_the_same(
+    server: Installation, docker: dict[str, str]
+) -> None:
+    logs = server.home / "apps" / "api" / "logs"
+    kept = log(logs, "rosterhub-8.log", 8.5)
+    old = log(logs, "rosterhub-31.log.gz", 31.5), log(server.home / "logs", "docker-1.log.gz", 31.5)
+    gzip_program = server.home / "bin" / "gzip"
+    gzip_program.write_text("#!/bin/sh\necho 'gzip: No space left on device' >&2\nexit 1\n")
+    gzip_program.chmod(0o755)
+    (server.home / "said").write_text("1 something\n")
+    failed = server.script("rotate-logs.sh", **docker)
+    assert failed.returncode == 1
+    assert failed.stdout.endswith("] Log rotation failed\n")
+    assert "No space left on device" in failed.stderr
+    assert kept.exists()
+    assert not any(path.exists() for path in old)
+    assert docker_logs(server) == {}
+
+
 def test_a_folder_that_is_not_there_is_an_error(server: Installation) -> None:
     failed = server.script("rotate-logs.sh", LOG_DIR="/nowhere")
     assert failed.returncode == 1
@@ -100,9 +133,9 @@ def test_a_folder_that_is_not_there_is_an_error(server: Installation) -> None:
 
 STAND_IN = """#!/bin/bash
 # For `docker compose logs …`: what the containers said is in `said`, each line with its second.
-[[ "$1 $2" == "compose logs" && -e docker-compose.yml ]] || exit 99
+[[ "$*" == "compose --profile production logs "* && -e docker-compose.yml ]] || exit 99
 since=0
-[[ $5 != --since ]] || since=$(date -d "$6" +%s)
+[[ $7 != --since ]] || since=$(date -d "$8" +%s)
 while read -r second line; do ((second < since)) || echo "$line"; done <said
 [[ ! -e broken ]]
 """

@@ -210,6 +210,9 @@ def test_the_weekly_report_shows_what_stands_out(fresh: Fresh, tmp_path: Path) -
         request(config, "a-key-of-the-manual", ORGS, noon, times=10_001)
         request(config, public, ORGS, noon, times=9_995)
         request(config, "gone-key", ORGS, noon)
+        # What sees whether the hub is well, every few seconds of the day.
+        request(config, None, "/health/live", night, times=10_001)
+        request(config, None, "/metrics", night, times=5_000)
         request(config, None, ORGS, "2020-01-01", status=401)
         server = installation(tmp_path, config)
         said = server.rosterhub("report", "weekly", "--json")

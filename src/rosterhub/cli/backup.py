@@ -1,4 +1,4 @@
-"""`rosterhub db backup` and `rosterhub db restore` (docs/operations.md)."""
+"""`rosterhub db backup` and `rosterhub db restore` (docs/backups.md)."""
 
 import json
 import sys

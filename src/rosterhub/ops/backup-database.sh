@@ -1,6 +1,6 @@
 #!/bin/bash
 # Back up the whole database to backups/db-backup-YYYYMMDD-HHMMSS.sql.gz and print that path
-# (docs/operations.md, "Backups"). There is the complete file, or none.
+# (docs/backups.md). There is the complete file, or none.
 #
 # The dump is made in the container `postgres`; by the pg_dump of this machine where DATABASE_WRITE_URL
 # or DATABASE_URL names a database, in the environment or in .env.

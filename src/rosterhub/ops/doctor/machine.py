@@ -86,6 +86,9 @@ def certificate(config: Settings) -> Iterator[Finding]:
     cert, key = folder / "cert.pem", folder / "key.pem"
     if not folder.exists():
         return
+    if not os.access(folder, os.X_OK):
+        yield _closed("certificate", folder)
+        return
     if not cert.exists() or not key.exists():
         yield fail(
             "certificate",
@@ -115,6 +118,14 @@ def certificate(config: Settings) -> Iterator[Finding]:
         )
         return
     yield _validity(cert, found)
+
+
+def _closed(check: str, folder: Path) -> Finding:
+    return warn(
+        check,
+        f"{folder} cannot be read. Run as root.",
+        f"{folder} を読めません。root で実行してください。",
+    )
 
 
 def _validity(cert: Path, found: dict[str, Any]) -> Finding:
@@ -150,6 +161,9 @@ def backups(config: Settings) -> Iterator[Finding]:
     """How old the newest backup is."""
     folder = config.rosterhub_home / "backups"
     if not folder.exists():
+        return
+    if not os.access(folder, os.R_OK | os.X_OK):
+        yield _closed("backup", folder)
         return
     ages = [time.time() - p.stat().st_mtime for p in folder.glob("db-backup-*.sql.gz")]
     hours = min(ages) / 3600 if ages else None
