@@ -37,15 +37,19 @@ containers() {
     part=$file.part
     mkdir -p "$docker_logs"
     umask 027
-    # Docker hands out all it has; what an earlier file holds is left out of this one.
-    newest=$(find "$docker_logs" -name 'docker-*.log.gz' ! -path "$file" -printf '%T@\n' | sort -n | tail -n 1)
-    [[ -z $newest ]] || since=(--since "$(date -u -d "@$newest" +%Y-%m-%dT%H:%M:%SZ)")
+    # Docker hands out all it has, of the containers that there are now; what a file holds already is
+    # left out.
+    newest=$(find "$docker_logs" -name 'docker-*.log.gz' -printf '%T@\n' | sort -n | tail -n 1)
+    [[ -z $newest ]] || since=(--since "$(date -u -d "@$newest" +%Y-%m-%dT%H:%M:%S.%NZ)")
     rm -f "$docker_logs"/docker-*.part
     find "$docker_logs" -name 'docker-*.log.gz' -mtime "+$days" -delete
-    (cd "$home" && docker compose --profile production logs --no-color --no-log-prefix "${since[@]}" </dev/null) |
-        gzip >"$part" || { rm -f "$part" && return 1; }
-    touch -d "@$begun" "$part"
-    mv "$part" "$file"
+    {
+        # After what an earlier run of today wrote.
+        { [[ ! -e $file ]] || cat "$file"; } &&
+            (cd "$home" && docker compose --profile production logs --no-color --no-log-prefix "${since[@]}" </dev/null) |
+            gzip
+    } >"$part" || { rm -f "$part" && return 1; }
+    touch -d "@$begun" "$part" && mv "$part" "$file"
 }
 
 failed=0

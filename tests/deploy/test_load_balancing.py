@@ -93,6 +93,57 @@ def test_a_write_is_asked_once(nginx: str, tmp_path: Path, failure: list[bytes])
         assert sorted(one.requests + two.requests) == methods
 
 
+PARTS = ["/health", "/health/ready", "/api/v1.2/csv/import/jobs/1"]
+
+
+@pytest.mark.parametrize("path", PARTS)
+def test_a_part_that_is_down_does_not_take_the_reads_with_it(
+    nginx: str, tmp_path: Path, path: str
+) -> None:
+    """As a monitor asks all day, and anybody may."""
+
+    def answer(request: bytes) -> list[bytes]:
+        return [BUSY if request.split()[1] == path.encode() else OK]
+
+    with (
+        upstream(answer) as one,
+        upstream(answer) as two,
+        front(tmp_path, nginx, [one.address, two.address]) as site,
+        site.client() as client,
+    ):
+        for _ in range(12):
+            assert client.get(path).status_code == 503
+            assert client.get(path).text == "busy"
+            assert client.get(ORGS).text == "ok"
+
+
+@pytest.mark.parametrize("path", PARTS)
+def test_how_the_hub_is_is_asked_of_a_server_that_answers(
+    nginx: str, tmp_path: Path, path: str
+) -> None:
+    with (
+        upstream(lambda _: []) as dead,
+        upstream(lambda _: [OK]) as good,
+        front(tmp_path, nginx, [dead.address, good.address]) as site,
+        site.client() as client,
+    ):
+        for _ in range(3):
+            assert client.get(path).text == "ok"
+        assert dead.requests
+
+
+def test_a_write_that_nobody_answered_may_have_been_done(nginx: str, tmp_path: Path) -> None:
+    with (
+        upstream(lambda _: []) as dead,
+        front(tmp_path, nginx, [dead.address]) as site,
+        site.client() as client,
+    ):
+        answer = client.put(ORGS)
+        assert answer.status_code == 503
+        assert "not known whether this was done" in answer.json()["imsx_description"]
+        assert "No API server answers" in client.get(ORGS).json()["imsx_description"]
+
+
 def test_events_come_as_they_happen(nginx: str, tmp_path: Path) -> None:
     seen = threading.Event()
 
@@ -131,7 +182,7 @@ def test_a_server_made_anew_is_found_at_its_new_address(version: str, tmp_path: 
         upstream(lambda _: named(b"new"), "127.0.0.9", old.port),
         name_server() as names,
     ):
-        server, resolver = f"api-server-1:{old.port}", f"127.0.0.1:{names.port} "
+        server, resolver = f"api-server-1:{old.port}", f"127.0.0.1:{names.port}"
         with (
             front(tmp_path, NGINX[version], [server], NGINX_RESOLVERS=resolver) as site,
             site.client() as client,

@@ -12,6 +12,7 @@ import pytest
 from rosterhub.access.scopes import ALL
 from rosterhub.settings import Settings
 from rosterhub.store import migrate
+from rosterhub.store.replica import readable
 from tests.deploy.clusters import Cluster, binaries, initialised, prepared
 from tests.deploy.test_standby import command, environment
 from tests.integration.test_serve import serving
@@ -138,6 +139,7 @@ def test_reads_come_from_the_standby_and_never_from_before_an_import(site: Site)
         until(lambda: "主" not in site.names())
 
     see_that_the_standby_serves()
+    assert readable(site.config) == site.config.read_url
     for number in range(3):
         changed(site, f"見本{number}")
         assert site.names() == [f"見本{number}"] * 2
@@ -145,6 +147,8 @@ def test_reads_come_from_the_standby_and_never_from_before_an_import(site: Site)
         **{"sourcedId": "c1", "status": "active", "title": "小テスト", "weight": 1},
         "dateLastModified": "2026-05-01T00:00:00.000Z",
     }
+    # Nor do commands and scheduled exports read what is older than that.
+    assert readable(site.config) == site.config.write_url
     assert site.servers[0].put(f"{CATEGORIES}/c1", json={"category": category}).is_success
     for client in site.servers:
         assert answered(client, f"{CATEGORIES}/c1")
@@ -158,6 +162,7 @@ def test_without_the_primary_reads_go_on_and_changes_are_refused(site: Site) -> 
     writes, reads = site.primary.begin(), site.standby.begin()
     until(lambda: known_to(reads) == known_to(writes))
     site.primary.stop()
+    assert readable(site.config) == site.config.read_url
     for client in site.servers:
         assert answered(client, USERS)
         assert client.get("/health/ready").status_code == 200
@@ -174,6 +179,7 @@ def test_without_the_primary_reads_go_on_and_changes_are_refused(site: Site) -> 
 
 def test_without_the_standby_the_primary_serves_the_reads(site: Site) -> None:
     site.primary.begin()
+    assert readable(site.config) == site.config.write_url
     for client in site.servers:
         assert answered(client, USERS)
         assert client.get("/health/ready").status_code == 200

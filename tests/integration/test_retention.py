@@ -174,6 +174,18 @@ def test_partitions_of_the_audit_log_are_made_ahead(config: Settings) -> None:
     assert {n for n in months(config) if n.startswith("audit")} == set(made)
 
 
+def test_nobody_waits_for_partitions_that_a_backup_holds_up(config: Settings) -> None:
+    with connect(config.write_url) as connection, connect(config.write_url) as backup:
+        [*_, last] = sorted(name for name in months(config) if name.startswith("audit"))
+        connection.execute(compiled(f"DROP TABLE {last}"))
+        with backup.transaction():
+            backup.execute("LOCK TABLE audit_logs IN ACCESS SHARE MODE")
+            clean(config)
+            assert last not in months(config)
+        clean(config)
+    assert last in months(config)
+
+
 def test_a_worker_does_it_by_itself(config: Settings, tmp_path: Path) -> None:
     one = dry_run(config)
     age(config, one, 31)

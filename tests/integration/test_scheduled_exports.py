@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from rosterhub.jobs.scheduled_exports import export_if_due
@@ -89,11 +90,18 @@ def test_what_cannot_be_written_leaves_what_is_there(nightly: Settings, tmp_path
     folder = tmp_path / "out"
     folder.mkdir()
     export_of(folder, "RO_20210501_011000.zip", datetime(2021, 5, 1).astimezone())
-    away = nightly.model_copy(update={"database_url": "postgresql://x@127.0.0.1:1/x"})
-    away = away.model_copy(update={"database_write_url": nightly.write_url})
-    with pytest.raises(Exception, match="port 1 "):
-        export_if_due(away, MORNING)
+    with connect(nightly.write_url) as connection:
+        connection.execute("DROP TABLE demographics")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        export_if_due(nightly, MORNING)
     assert names(folder) == ["RO_20210501_011000.zip"]
+
+
+def test_without_the_replica_it_is_of_the_primary(nightly: Settings) -> None:
+    urls = {"database_url": "postgresql://x@127.0.0.1:1/x", "database_write_url": nightly.write_url}
+    path = export_if_due(nightly.model_copy(update=urls), datetime.now().astimezone())
+    assert path is not None
+    assert len(tables(path.read_bytes())["users"]) == 3
 
 
 @contextmanager

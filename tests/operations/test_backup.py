@@ -357,6 +357,36 @@ def test_where_there_is_no_room_no_half_backup_is_left(empty_hub: Installation) 
     assert "File too large" in failed.stderr
 
 
+def test_a_backup_that_ends_without_a_word_is_not_blamed_on_the_disk(
+    empty_hub: Installation, tmp_path: Path
+) -> None:
+    silent = tmp_path / "bin" / "pg_dump"
+    silent.parent.mkdir()
+    silent.write_text("#!/bin/sh\nexit 137\n")
+    silent.chmod(0o755)
+    path = f"{silent.parent}:{empty_hub.environment['PATH']}"
+    assert empty_hub.script("backup-database.sh", PATH=path).returncode == 1
+    assert "Backup failed: the dump ended with 137" in empty_hub.backup_log
+
+
+def test_a_backup_that_somebody_ends_says_so(empty_hub: Installation, tmp_path: Path) -> None:
+    begun, slow = tmp_path / "begun", tmp_path / "bin" / "pg_dump"
+    slow.parent.mkdir()
+    slow.write_text(f"#!/bin/sh\ntouch {begun}\nexec sleep 2\n")
+    slow.chmod(0o755)
+    path = f"{slow.parent}:{empty_hub.environment['PATH']}"
+    with subprocess.Popen(
+        [REPOSITORY / "scripts" / "backup-database.sh"],
+        env=empty_hub.environment | {"PATH": path},
+        stderr=subprocess.DEVNULL,
+    ) as running:
+        until(begun.exists)
+        running.terminate()
+    assert running.returncode == -15
+    assert "Backup failed: somebody ended it" in empty_hub.backup_log
+    assert empty_hub.backups == []
+
+
 def test_a_backup_that_is_suddenly_small_is_reported(empty_hub: Installation) -> None:
     old_backup(empty_hub, 32)
     old_backup(empty_hub, 1, 10_000_000)

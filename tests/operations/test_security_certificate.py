@@ -127,8 +127,10 @@ def test_in_containers_nginx_is_reloaded_within_its_own(site: Front, lineage: Pa
     """With a stand-in for docker, which cannot run everywhere."""
     bin_ = site.root.parent / "bin"
     bin_.mkdir()
-    (bin_ / "docker").write_text('#!/bin/sh\npwd; echo "$@"\n')
+    docker = '#!/bin/sh\ncase "$*" in *" ps "*) cat running ;; *) pwd; echo "$@" ;; esac\n'
+    (bin_ / "docker").write_text(docker)
     (bin_ / "docker").chmod(0o755)
+    (site.root.parent / "running").write_text("a container\n")
     path = f"{bin_}:{plain_environment()['PATH']}"
     said = run(site, HOOK, RENEWED_LINEAGE=str(lineage), NGINX_RELOAD="", PATH=path).stdout
     folder, command, _ = said.splitlines()
@@ -137,6 +139,25 @@ def test_in_containers_nginx_is_reloaded_within_its_own(site: Front, lineage: Pa
         "compose --profile production exec -T nginx"
         " nginx -c /etc/nginx/rosterhub/nginx.conf -g daemon off; -s reload"
     )
+
+
+def test_where_nginx_does_not_run_it_has_the_certificate_when_it_starts(
+    site: Front, lineage: Path
+) -> None:
+    bin_ = site.root.parent / "bin"
+    bin_.mkdir()
+    (bin_ / "docker").write_text('#!/bin/sh\ncase "$*" in *" ps "*) ;; *) exit 1 ;; esac\n')
+    (bin_ / "docker").chmod(0o755)
+    stopped = {"NGINX_RELOAD": "", "PATH": f"{bin_}:{plain_environment()['PATH']}"}
+    done = run(site, HOOK, RENEWED_LINEAGE=str(lineage), **stopped)
+    assert done.returncode == 0
+    assert done.stdout == "It has the new certificate when it starts.\n"
+    assert leaf(site.root / "ssl" / "cert.pem") == leaf(lineage / "fullchain.pem")
+    # An address is only refused by one that runs, and might be nothing that it takes.
+    done = run(site, "scripts/block-address", "192.0.2.1", **stopped)
+    assert done.returncode == 1
+    assert "blocked.conf is as it was" in done.stderr
+    assert (site.folder / "blocked.conf").read_text() == ""
 
 
 def test_an_address_is_blocked_at_once_and_let_in_again(site: Front) -> None:

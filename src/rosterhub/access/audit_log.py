@@ -36,6 +36,14 @@ SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
  WHERE i.inhparent = 'audit_logs'::regclass ORDER BY c.relname
 """
 
+MAKE_PARTITIONS = "SELECT ensure_audit_partitions(2) FROM set_config('lock_timeout', '2s', true)"
+"""The partitions of this month and the next two; how many are new. A backup may hold the table for
+long, and who waits for it is waited for by its readers.
+
+Raises:
+    psycopg.errors.LockNotAvailable: somebody holds the table for longer than two seconds.
+"""
+
 _DELETE = """
 DELETE FROM audit_logs WHERE (id, created_at) IN (
     SELECT id, created_at FROM audit_logs WHERE created_at < %(before)s LIMIT %(batch)s

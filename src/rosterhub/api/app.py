@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 import rosterhub
 from rosterhub.access.audit import Audit, Entry
+from rosterhub.access.audit_log import MAKE_PARTITIONS
 from rosterhub.access.callers import KeyRing
 from rosterhub.access.client_secrets import ClientSecrets
 from rosterhub.access.clients import Clients
@@ -147,7 +148,7 @@ async def _see_schema(config: Settings) -> None:
 async def _ensure_partitions(pool: Pool) -> None:
     try:
         async with pool.connection() as connection:
-            await connection.execute("SELECT ensure_audit_partitions(2)")
+            await connection.execute(MAKE_PARTITIONS)
     # Nothing is lost: the default partition takes the rows, and the worker tries every hour.
     except psycopg.Error as error:
         _log.warning("audit partitions not made", error=type(error).__name__)

@@ -12,6 +12,7 @@ from rosterhub.model.entities import ENTITIES
 from rosterhub.model.profiles import DEFAULT_PROFILE
 from rosterhub.settings import settings
 from rosterhub.store.connect import connect
+from rosterhub.store.replica import readable
 from rosterhub.transfer import export as exports
 from rosterhub.transfer.export_options import ChoiceError, choose
 from rosterhub.transfer.whole_file import write_whole
@@ -58,7 +59,7 @@ def export(
     begun: list[exports.Begun] = []
     try:
         chosen = choose(given, settings().history_days)
-        with connect(settings().read_url, "rosterhub export") as connection:
+        with connect(readable(settings()), "rosterhub export") as connection:
             if package or entity is None:
                 chunks = exports.export_package(connection, chosen, begun.append)
             else:

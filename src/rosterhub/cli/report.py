@@ -14,6 +14,7 @@ from rosterhub.ops.reports import numbers
 from rosterhub.ops.reports import weekly as security
 from rosterhub.settings import settings
 from rosterhub.store.connect import connect
+from rosterhub.store.replica import readable
 from rosterhub.transfer.issues import Language
 
 app = typer.Typer(no_args_is_help=True, help="Write the monthly and the weekly report.")
@@ -41,7 +42,7 @@ def monthly(
     config, zone, now = settings(), _zone(timezone), datetime.now(UTC)
     recent = numbers.last_days(zone, now)
     period = _month(month, zone, recent) if month else recent
-    with connect(config.read_url) as connection:
+    with connect(readable(config)) as connection:
         counted = numbers.count(connection, period, zone)
     written = monthly_files.write(
         folder or config.rosterhub_home / "reports",
@@ -67,7 +68,7 @@ def weekly(
 ) -> None:
     """Print who was refused, failed, came at night or asked for very much; kept as a file, too."""
     config, zone, now = settings(), _zone(timezone), datetime.now(UTC)
-    with connect(config.read_url) as connection:
+    with connect(readable(config)) as connection:
         parts = security.look(connection, zone, now)
     report = security.text(parts, spoken or language())
     name = f"weekly-security-{now.astimezone(zone):%Y%m%d}.txt"

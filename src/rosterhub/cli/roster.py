@@ -9,6 +9,7 @@ import typer
 from rosterhub.cli.language import language
 from rosterhub.settings import settings
 from rosterhub.store.connect import Connection, connect
+from rosterhub.store.replica import readable
 from rosterhub.transfer import export, health
 
 app = typer.Typer(no_args_is_help=True, help="Look at the roster as a whole.")
@@ -21,7 +22,7 @@ def health_of_roster(
     as_json: Annotated[bool, AS_JSON] = False, as_csv: Annotated[bool, AS_CSV] = False
 ) -> None:
     """What looks wrong with the roster: pupils without classes, classes without pupils, and so."""
-    with connect(settings().read_url) as connection:
+    with connect(readable(settings())) as connection:
         tell(connection, None, as_json=as_json, as_csv=as_csv)
 
 

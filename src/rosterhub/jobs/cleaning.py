@@ -47,7 +47,7 @@ def _parts(config: Settings) -> dict[str, Callable[[Connection], int]]:
 
 
 def _make_audit_partitions(connection: Connection) -> int:
-    row = connection.execute("SELECT ensure_audit_partitions(2)").fetchone()
+    row = connection.execute(audit_log.MAKE_PARTITIONS).fetchone()
     return row[0] if row else 0
 
 

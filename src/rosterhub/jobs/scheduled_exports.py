@@ -18,6 +18,7 @@ from rosterhub.jobs.tasks import in_daemon_thread
 from rosterhub.model.profiles import PROFILES
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
+from rosterhub.store.replica import readable
 from rosterhub.transfer import export
 from rosterhub.transfer.export_options import Choice
 from rosterhub.transfer.whole_file import PARTIAL, write_whole
@@ -78,7 +79,7 @@ def _write(config: Settings, folder: Path) -> Path:
             left.unlink(missing_ok=True)
     begin = time.time()
     begun: list[export.Begun] = []
-    with connect(config.read_url, "rosterhub export") as connection:
+    with connect(readable(config), "rosterhub export") as connection:
         choice = Choice(PROFILES[config.export_profile])
         chunks = export.export_package(connection, choice, begun.append)
         first = next(chunks)

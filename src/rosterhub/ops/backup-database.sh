@@ -90,6 +90,7 @@ in_env() {
 
 say() {
     local line
+    said=yes
     line="[$(date '+%Y-%m-%d %H:%M:%S')] $1"
     # cron may lead standard output to the same file.
     if [[ /dev/stdout -ef $log ]]; then
@@ -109,11 +110,16 @@ mkdir -p "$folder"
 exec 9<"$folder"
 flock -n 9 || fail "another backup is being made"
 rm -f "$folder"/.db-backup-*.part
-trap 'rm -f "$part" "$part.errors"' EXIT
+said=
+trap 'rm -f "$part" "$part.errors"; [[ $said ]] || say "Backup failed: somebody ended it"' EXIT
 umask 077
 
 write() {
-    { before && dump | portable && after; } | gzip >"$part"
+    { before && { dump || ended $?; } | portable && after; } | gzip >"$part"
+}
+ended() {
+    [[ -s $part.errors ]] || echo "the dump ended with $1" >&2
+    return 1
 }
 write 2>"$part.errors" || {
     cat "$part.errors" >&2

@@ -8,7 +8,8 @@ from datetime import datetime
 
 import psycopg
 
-from rosterhub.store.connect import Pool, Pools
+from rosterhub.settings import Settings
+from rosterhub.store.connect import Pool, Pools, connect
 from rosterhub.store.versions import LATEST
 
 EVERY_SECONDS = 0.2
@@ -76,9 +77,30 @@ class Replica:
         """Whether the replica knows all, or is all that there is."""
         assert self._replica
         committed, known = await asyncio.gather(_latest(self._primary), _latest(self._replica))
-        knows_all = known is not None and (committed is None or known >= committed)
-        self._pools.follows = knows_all
-        return knows_all
+        self._pools.follows = _knows_all(known, committed)
+        return self._pools.follows
+
+
+def readable(config: Settings) -> str:
+    """The database that commands and jobs read: the replica if it may be read now."""
+    if config.read_url == config.write_url:
+        return config.read_url
+    committed, known = _latest_at(config.write_url), _latest_at(config.read_url)
+    return config.read_url if _knows_all(known, committed) else config.write_url
+
+
+def _knows_all(known: datetime | None, committed: datetime | None) -> bool:
+    """Whether a replica that has the change of `known` may be read, or is all that there is."""
+    return known is not None and (committed is None or known >= committed)
+
+
+def _latest_at(url: str) -> datetime | None:
+    try:
+        with connect(url) as connection:
+            row = connection.execute(LATEST).fetchone()
+            return row[0] if row else None
+    except psycopg.OperationalError:
+        return None
 
 
 async def _latest(pool: Pool) -> datetime | None:
