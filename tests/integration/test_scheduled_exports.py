@@ -91,7 +91,7 @@ def test_what_cannot_be_written_leaves_what_is_there(nightly: Settings, tmp_path
     folder.mkdir()
     export_of(folder, "RO_20210501_011000.zip", datetime(2021, 5, 1).astimezone())
     with connect(nightly.write_url) as connection:
-        connection.execute("DROP TABLE demographics")
+        connection.execute("DROP TABLE demographics CASCADE")
     with pytest.raises(psycopg.errors.UndefinedTable):
         export_if_due(nightly, MORNING)
     assert names(folder) == ["RO_20210501_011000.zip"]
