@@ -31,7 +31,7 @@ def test_services_that_started_before_the_schema_work_once_it_is_there(
     ):
         assert httpx.get(f"{api.url}/health/live").status_code == 200
         early = httpx.get(
-            f"{api.url}/ims/oneroster/rostering/v1p2/users", headers={"X-API-Key": KEY}
+            f"{api.url}/ims/oneroster/rostering/v1p2/users", headers={"X-API-Key": KEY}, timeout=60
         )
         assert early.status_code == 503
         assert "rosterhub db upgrade" in early.json()["imsx_description"]
@@ -46,10 +46,17 @@ def test_services_that_started_before_the_schema_work_once_it_is_there(
         add_key(config)
         upload = {"file": ("orgs.csv", csv_file("orgs", board()["orgs"]))}
         headers = {"X-API-Key": KEY}
-        sent = httpx.post(f"{api.url}/api/v1.2/csv/import/orgs", files=upload, headers=headers)
+        sent = httpx.post(
+            f"{api.url}/api/v1.2/csv/import/orgs", files=upload, headers=headers, timeout=60
+        )
         assert sent.status_code == 202
         job = sent.json()["statusUrl"]
-        until(lambda: httpx.get(job, headers=headers).json()["job"]["state"] == "completed", 30)
+        until(
+            lambda: (
+                httpx.get(job, headers=headers, timeout=60).json()["job"]["state"] == "completed"
+            ),
+            60,
+        )
         at_work = rosterhub(config, "worker", "--check")
         assert (at_work.stdout, at_work.stderr) == ("A worker is at work.\n", "")
         assert worker.poll() is None

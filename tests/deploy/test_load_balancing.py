@@ -54,7 +54,7 @@ def test_no_read_fails_when_one_of_two_api_servers_is_killed(
             tasks = [pool.submit(kill), *(pool.submit(read, n) for n in range(4))]
             for task in tasks:
                 task.result(60)
-        assert answers.total() > 200
+        assert answers.total() > 150
         assert set(answers) == {200}
         # Both took their part before, and some of the reads met the dead one.
         first, second = (a.url.removeprefix("http://") for a in (one, two))

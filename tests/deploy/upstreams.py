@@ -39,8 +39,8 @@ class Upstream:
                 return
             with connection:
                 request = b""
-                while b"\r\n\r\n" not in request:
-                    request += connection.recv(65_536)
+                while b"\r\n\r\n" not in request and (piece := connection.recv(65_536)):
+                    request += piece
                 self.requests.append(request.partition(b" ")[0].decode())
                 for piece in self._answer(request):
                     connection.sendall(piece)

@@ -81,7 +81,7 @@ def guarding(etc: Path, **environment: str) -> Iterator[Guard]:
     )
     guard = Guard(process, files)
     try:
-        until(lambda: process.poll() is not None or guard.running())
+        until(lambda: process.poll() is not None or guard.running(), 60)
         assert process.poll() is None
         yield guard
     finally:

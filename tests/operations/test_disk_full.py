@@ -247,6 +247,7 @@ def test_a_full_disk_of_the_api_refuses_large_uploads_and_nothing_else(config: S
             httpx.Client(
                 base_url=both.url,
                 headers=HEADERS,
+                timeout=60,
                 limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
             ) as api,
         ):

@@ -152,9 +152,9 @@ def test_what_changes_the_server_runs_as_printed(server: Cluster) -> None:
         for statement in statements:
             done(server.socket, statement)
         # A reload is enough for some, and the rest waits for the restart that the manual asks for.
-        assert show(connection, "work_mem") == "40MB"
+        until(lambda: show(connection, "work_mem") == "40MB")
         wait = "SELECT pending_restart FROM pg_settings WHERE name = 'shared_buffers'"
-        assert connection.execute(wait).fetchone() == (True,)
+        until(lambda: connection.execute(wait).fetchone() == (True,))
         roles = connection.execute("SELECT rolname FROM pg_roles WHERE rolreplication ORDER BY 1")
         assert roles.fetchall() == [("replicator",), ("rosterhub",)]
     with server.running(*server.command("8gb"), *SMALL) as connection:
@@ -169,7 +169,8 @@ def test_idle_sessions_are_ended_and_those_at_work_are_not(server: Cluster) -> N
     with server.running(*server.command("8gb"), *SMALL) as idle:
         done(server.socket, statement)
         assert idle.execute("SELECT 1").fetchone() == (1,)
-        assert done(server.socket, now, "-At") == "t\n"
+        # The session of the line before may be there still, too.
+        assert set(done(server.socket, now, "-At").split()) == {"t"}
         with pytest.raises(psycopg.errors.AdminShutdown):
             idle.execute("SELECT 1")
 

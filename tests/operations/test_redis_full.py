@@ -163,13 +163,16 @@ def test_nothing_is_lost_or_wrong_and_nobody_hears_of_it(
                 execute(config, "UPDATE api_keys SET is_active = false WHERE key = %s", name)
                 execute(config, DISABLE, client[0])
                 disabled = time.monotonic()
-                until(
-                    lambda name=name: (
-                        other.get(USERS, headers={"X-API-Key": name}).status_code == 401
-                    )
-                )
-                until(lambda one=bearer: opens(api, one) == opens(other, one) == 401)
-                assert time.monotonic() - disabled < 1
+                # By when it was asked: the machine may be slow to answer.
+                for refused in (
+                    lambda name=name: other.get(USERS, headers={"X-API-Key": name}).status_code,
+                    lambda one=bearer: opens(api, one),
+                    lambda one=bearer: opens(other, one),
+                ):
+                    asked = time.monotonic()
+                    while refused() != 401:
+                        assert asked - disabled < 1
+                        asked = time.monotonic()
                 assert noted(ask(api, client)) == 401
                 assert noted(ask(other, steady)) == 200
             importing.result()
@@ -180,10 +183,10 @@ def test_nothing_is_lost_or_wrong_and_nobody_hears_of_it(
     assert max(statuses) < 500
     if policy == "noeviction":
         with pytest.raises(OutOfMemoryError):
-            valkey.client.set("one-more", "x" * 60_000)
+            valkey.client.set("one-more", "x" * 500_000)
     else:
         assert room == 0 or valkey.evicted > evicted
     # With memory again, guesses are counted as ever.
     valkey.set_limit("allkeys-lru", 0)
     with serving(config) as api:
-        until(lambda: ask(api, (steady[0], "guessed")).status_code == 429)
+        until(lambda: ask(api, (steady[0], "guessed")).status_code == 429, 50)

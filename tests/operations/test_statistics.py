@@ -11,11 +11,18 @@ from rosterhub.settings import Settings
 from rosterhub.store.connect import Connection, connect
 from tests.operations.servers import Installation, installation, succeeded
 from tests.rosters import board, package, send
+from tests.serving import until
 
 
 @pytest.fixture
 def server(config: Settings, tmp_path: Path) -> Installation:
     return installation(tmp_path, config)
+
+
+OTHERS = """
+SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+   AND backend_type = 'client backend'
+"""
 
 
 def stats(server: Installation) -> dict[str, Any]:
@@ -27,6 +34,8 @@ def test_it_shows_sizes_vacuums_indexes_and_connections(
 ) -> None:
     send(config, package(board()))
     with connect(config.write_url, "a test") as connection:
+        # What a session wrote is counted when it ends.
+        until(lambda: connection.execute(OTHERS).fetchone() is None)
         connection.execute("VACUUM ANALYZE users")
         found = stats(server)
         tables = {(t["schemaname"], t["tablename"]): t for t in found["tables"]}

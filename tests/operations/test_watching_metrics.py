@@ -35,7 +35,11 @@ NOT_OURS = {"up", "probe_success", "probe_ssl_earliest_cert_expiry"}
 
 def scraped(client: httpx.Client | str) -> Numbers:
     """Every sample by its name and its labels' values."""
-    answer = httpx.get(f"{client}/metrics") if isinstance(client, str) else client.get("/metrics")
+    answer = (
+        httpx.get(f"{client}/metrics", timeout=60)
+        if isinstance(client, str)
+        else client.get("/metrics")
+    )
     assert answer.status_code == 200
     found: Numbers = {}
     for metric in text_string_to_metric_families(answer.text):
@@ -136,8 +140,14 @@ def test_every_number_is_on_the_page_and_every_one_that_is_used_exists(
         connection.execute(IMPORTS)
         connection.execute("SELECT pg_create_physical_replication_slot('watched', true)")
         try:
-            until(lambda: ("rosterhub_replication_slot_kept_bytes", "watched") in scraped(api))
-            answer = api.get("/metrics").text
+            pages: list[str] = []
+
+            def seen() -> bool:
+                pages.append(api.get("/metrics").text)
+                return 'rosterhub_replication_slot_kept_bytes{slot="watched"}' in pages[-1]
+
+            until(seen)
+            answer = pages[-1]
         finally:
             connection.execute("SELECT pg_drop_replication_slot('watched')")
     names = set(re.findall(r"^# TYPE (\S+)", answer, re.MULTILINE))
