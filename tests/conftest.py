@@ -19,6 +19,7 @@ from rosterhub.ops import embedded, supervisor
 from rosterhub.ops.system_user import hand_over, server_owner
 from rosterhub.settings import Settings
 from rosterhub.store import migrate
+from tests.hubs import free_port
 
 _FAST = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
 
@@ -43,7 +44,9 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Running]:
     data = Path(tempfile.mkdtemp(prefix="rosterhub-test-", dir=_in_memory()))
     binaries: Path | None = request.config.getoption("--postgres")
     try:
-        found = embedded.prepare(data)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(embedded, "_free_port", free_port)
+            found = embedded.prepare(data)
         postgres = found.postgres
         if binaries:
             postgres = _other_postgres(binaries, data, postgres)

@@ -1,17 +1,20 @@
 """`rosterhub up` and its like as tests run them: processes of their own, gone when the test is."""
 
+import fcntl
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -106,10 +109,27 @@ def starting(
             hub.stop()
 
 
+_OURS: list[IO[bytes]] = []
+"""Locks on the ports that were handed out, until this process ends."""
+
+
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+    """A port that nobody listens on now, that is no other run's, and that the system gives nobody
+    who asks for any.
+    """
+    folder = Path(tempfile.gettempdir()) / "rosterhub-test-ports"
+    folder.mkdir(mode=0o777, exist_ok=True)
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        lock = (folder / str(port)).open("wb")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            lock.close()
+        else:
+            _OURS.append(lock)
+            return port
 
 
 def command(pid: int) -> str:
