@@ -72,6 +72,10 @@ def _check_values(scene: Scene) -> None:
         hits = _hits(scene, forms)
     for rule, count in hits.items():
         _write(scene, rule, count)
+    if file.assumed and any(rule.code in ("bulk_status", "bulk_date") for rule in hits):
+        details = {"property": f"file.{file.entity.name}"}
+        issue = Issue("mode_unsaid", "error", file.name, 1, details=details)
+        records.add_issues(scene.connection, scene.import_id, [issue])
 
 
 def _hits(scene: Scene, rules: list[Rule]) -> dict[Rule, int]:

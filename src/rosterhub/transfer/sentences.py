@@ -110,9 +110,29 @@ CODES: dict[str, Sentence] = {
         "The standard knows no manifest property {property}. Remove it.",
         "manifest の {property} は標準にない項目です。取り除いてください。",
     ),
+    "manifest_property_unclear": S(
+        "The manifest has no property {property}, and says nothing of {value}. Which file is meant "
+        "would have to be guessed: write the property as the standard does (file.users).",
+        "manifest の {property} は知らない項目で、{value} の項目がありません。どのファイルのことか"
+        "分かりません。標準のとおり(file.users など)に書いてください。",
+    ),
+    "manifest_property_case": S(
+        "{value} was read as {taken}.",
+        "{value} を {taken} として読みました。",
+        "Write {taken}, not {value}.",
+        "{value} は {taken} と書いてください。",
+    ),
     "manifest_property_twice": S(
         "{property} stands twice in the manifest. Leave one of them.",
         "manifest に {property} が二度あります。一つにしてください。",
+    ),
+    "mode_unsaid": S(
+        "The manifest does not say whether this file is bulk or delta, and its rows have status or "
+        "dateLastModified, as changes do: read as bulk, it would delete whatever it leaves out. "
+        "Set {property} in the manifest to bulk or delta.",
+        "manifest にこのファイルが bulk か delta かの指定がなく、行には差分のように status か "
+        "dateLastModified があります。bulk とみなすと、ファイルにないものがすべて削除されます。"
+        "manifest の {property} を bulk か delta にしてください。",
     ),
     "file_missing": S(
         "The manifest announces this file as {value}, but it is not in the zip.",

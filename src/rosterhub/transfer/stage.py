@@ -49,6 +49,7 @@ def stage(
             return None
         table = f"staging.i{import_id}_{file.entity.table}"
         staged = StagedFile(file.entity, file.name, file.mode, table, columns, encoding=encoding)
+        staged.assumed = file.assumed
         whole = _create(connection, staged, source.header)
         plain = encoding == "utf-8" and source.header_is_one_line
         ways: list[Callable[[], bool]] = []
