@@ -54,6 +54,11 @@ class Package:
     version: str | None = None
     issues: list[Issue] = field(default_factory=list[Issue])
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there are files of which nobody knows what they hold."""
+        return any(issue.code == "file_extra" for issue in self.issues)
+
 
 @contextmanager
 def open_package(upload: Callable[[], Upload], unpacked_limit: int) -> Generator[Package]:

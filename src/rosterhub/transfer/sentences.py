@@ -143,8 +143,8 @@ CODES: dict[str, Sentence] = {
         "ZIP の中にありますが manifest では absent です。どちらかを直してください。",
     ),
     "file_extra": S(
-        "This is no OneRoster file; it was ignored.",
-        "OneRoster のファイルではないため、無視しました。",
+        "This is no OneRoster file; it was ignored, and the upload is not kept.",
+        "OneRoster のファイルではないため無視しました。送られた ZIP は保存しません。",
         "This is no OneRoster file. Take it out of the zip.",
         "OneRoster のファイルではありません。ZIP から取り除いてください。",
     ),
