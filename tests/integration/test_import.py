@@ -128,6 +128,27 @@ def test_delta_needs_status_and_time_in_every_row(loaded: Settings) -> None:
     ]
 
 
+@pytest.mark.parametrize("level", ["tolerant", "strict"])
+@pytest.mark.parametrize(
+    "missing", [{"status"}, {"dateLastModified"}, {"status", "dateLastModified"}]
+)
+def test_delta_needs_the_columns_for_them(loaded: Settings, missing: set[str], level: str) -> None:
+    changed = person("p1", "陽", "佐藤", status="active", dateLastModified=LATER)
+    columns = [name for name in changed if name not in missing]
+    row = {name: changed[name] for name in columns}
+    users = csv_file("users", [row], ["sourcedId", *[n for n in columns if n != "sourcedId"]])
+    wanted = [name for name in ("status", "dateLastModified") if name in missing]
+    expected = [("users.csv", 1, name, "header_missing_column") for name in wanted]
+    for data, entity, mode in (
+        (package({"users": users}, modes={"users": "delta"}), None, None),
+        (users, "users", "delta"),
+    ):
+        document = send(loaded, data, entity, mode=mode, level=level)
+        assert document["state"] == "failed"
+        assert [place for place in places(document["errors"]) if place in expected] == expected
+    assert send(loaded, users, "users", mode="merge")["state"] == "completed"
+
+
 def test_delta_deletes_what_it_says_and_nothing_else(loaded: Settings) -> None:
     gone = person("p2", "蓮", "渡邉", status="tobedeleted", dateLastModified=LATER)
     document = send(loaded, package({"users": [gone]}, modes={"users": "delta"}))

@@ -16,7 +16,7 @@ from rosterhub.store import schema
 from rosterhub.store.connect import Connection, compiled, literal
 from rosterhub.store.documents import instant
 from rosterhub.transfer import agreement, characters, japan, placeholders, records, relations
-from rosterhub.transfer.columns import StagedColumn
+from rosterhub.transfer.columns import DELTA_NEEDS, StagedColumn
 from rosterhub.transfer.findings import Scene, live
 from rosterhub.transfer.issues import Issue, Level, at
 from rosterhub.transfer.rules import Rule
@@ -272,7 +272,7 @@ def _forms(file: StagedFile) -> list[Rule]:
         cell = column.cell
         if column.field.kind is Kind.TEXT and column.field.column in looked_up:
             rules.append(_too_long(column))
-        delta_needs = file.mode == "delta" and column.field.csv in ("status", "dateLastModified")
+        delta_needs = file.mode == "delta" and column.field.csv in DELTA_NEEDS
         if column.field.csv == "sourcedId" or delta_needs:
             rules.append(_required(column, f"{cell} IS NULL"))
         elif column.field.required:

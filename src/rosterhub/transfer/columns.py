@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from rosterhub.model import values
 from rosterhub.model.entities import ENTITIES, ONEROSTER_11_USER_COLUMNS, Entity, Field, Kind
 from rosterhub.transfer.issues import Issue
+from rosterhub.transfer.package import Mode
 from rosterhub.transfer.spreadsheet import EYES_ONLY
 
+DELTA_NEEDS = ("status", "dateLastModified")
+"""What each row of a delta must have (spec/csv.md, "Bulk and delta")."""
 _FEW_LETTERS = 2
 """How many a misspelt name is off."""
 _OTHER_DELIMITERS = {"\t": "tab", ";": ";"}
@@ -52,7 +55,9 @@ class Columns:
         return next((c for c in self.staged if c.field.csv == csv), None)
 
 
-def match(entity: Entity, header: Sequence[str], name: str) -> tuple[Columns, list[Issue]]:
+def match(
+    entity: Entity, header: Sequence[str], name: str, mode: Mode
+) -> tuple[Columns, list[Issue]]:
     """The columns that `header` names for `entity`, with issues about it.
 
     An error among the issues means that the file cannot be staged.
@@ -92,6 +97,8 @@ def match(entity: Entity, header: Sequence[str], name: str) -> tuple[Columns, li
     if missing and (other := _made_for(entity, seen)):
         details = {"value": other.file}
         return Columns(()), [Issue("header_other_file", "error", name, 1, None, details)]
+    if mode == "delta":
+        missing += [column for column in DELTA_NEEDS if column not in seen]
     issues += [_about("header_missing_column", column, name) for column in missing]
     issues += _prefixes(staged, name)
     order = [c.position for f in known.values() for c in staged if c.field is f]

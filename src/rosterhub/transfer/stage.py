@@ -43,7 +43,7 @@ def stage(
             source.open()
         finally:
             source.flush()
-        columns, issues = match(file.entity, source.header, file.name)
+        columns, issues = match(file.entity, source.header, file.name, file.mode)
         report(issues)
         if any(i.severity == "error" for i in issues):
             return None
