@@ -273,6 +273,32 @@ def test_metadata_of_any_name_is_kept(loaded: Settings) -> None:
     ]
 
 
+@pytest.mark.parametrize("names", [("a", "a.b"), ("a.b", "a"), ("x.a.b.c", "x.a"), ("a", "a.b.c")])
+def test_of_metadata_that_excludes_each_other_the_later_stays(
+    config: Settings, names: tuple[str, str]
+) -> None:
+    first, second = (f"metadata.{name}" for name in names)
+    files = {
+        n: csv_file("users", [person("p1", "陽菜", "佐藤", primaryOrgSourcedId="", **more)])
+        for n, more in enumerate(
+            ({first: "1", "metadata.ab": "2", "metadata.x.b": "3"}, {second: "4"}, {second: ""})
+        )
+    }
+    send(config, files[0], "users")
+    rest: dict[str, str] = {"ab": "2", "x.b": "3"}
+    found = "SELECT metadata FROM users"
+    # Blank says nothing that excludes what is held.
+    send(config, files[2], "users")
+    assert rows(config, found) == [({names[0]: "1"} | rest,)]
+    assert send(config, files[1], "users", dry_run=True)["counts"]["updated"] == 1
+    assert send(config, files[1], "users")["counts"]["updated"] == 1
+    assert rows(config, found) == [({names[1]: "4"} | rest,)]
+    with connect(config.write_url) as connection:
+        exported = b"".join(export_file(connection, ENTITIES["users"], choose([], 700)))
+    document = send(config, exported, "users")
+    assert (document["state"], document["counts"]["unchanged"]) == ("completed", 1), document
+
+
 def test_values_that_copy_would_take_amiss_arrive_as_they_are(loaded: Settings) -> None:
     odd = 'a\tb\\c\nd "e", \\N \\.'
     send(loaded, csv_file("users", [person("p1", odd, "佐藤")]), "users")
