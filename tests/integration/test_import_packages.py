@@ -231,6 +231,32 @@ def test_file_names_in_another_case_and_files_of_the_exporter(config: Settings) 
     ]
 
 
+def called(name: bytes, data: bytes) -> bytes:
+    """A package with one more file, whose name is `name` as Windows writes it: not in UTF-8."""
+    placeholder = "x" * len(name)
+    return package(board(), extra={placeholder: data}).replace(placeholder.encode(), name)
+
+
+def test_a_file_with_a_japanese_name_from_windows(hub: Settings) -> None:
+    name = "表紙ソ.csv"
+    document = send(hub, called(name.encode("cp932"), b"x"), dry_run=True)
+    assert document["state"] == "completed", document["errors"]
+    assert places(document["warnings"]) == [(name, None, None, "file_extra")]
+
+
+def test_a_folder_with_a_japanese_name_from_windows(hub: Settings) -> None:
+    for folder in ("名簿/users.csv", "名簿\\users.csv"):
+        document = send(hub, called(folder.encode("cp932"), b"x"))
+        assert [e["code"] for e in document["errors"]] == ["zip_path"]
+        assert folder in document["errors"][0]["message"]
+
+
+def test_a_name_that_is_neither_is_shown_as_it_comes(hub: Settings) -> None:
+    document = send(hub, called(b"caf\x82.csv", b"x"), dry_run=True)
+    (warning,) = document["warnings"]
+    assert (warning["code"], warning["file"]) == ("file_extra", "café.csv")
+
+
 def test_modes_that_are_empty_in_capitals_or_left_out(config: Settings) -> None:
     text = manifest(file__users="BULK", file__roles="", file__results="", file__resources=None)
     text += "digitalkoumu.oneroster.version,1\nsource.systemName,校務".encode("cp932")

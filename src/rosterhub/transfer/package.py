@@ -151,7 +151,7 @@ def _members(
     if sum(m.file_size for m in archive.infolist()) > unpacked_limit:
         raise RefusedError(Issue("zip_bomb", details={"value": unpacked_limit}))
     for member in archive.infolist():
-        name = member.filename
+        name = _name(member)
         if name.startswith("__MACOSX/") or name.endswith("/.DS_Store") or name == ".DS_Store":
             continue
         if member.flag_bits & 1:
@@ -174,6 +174,22 @@ def _members(
             )
         found[standard] = member
     return found
+
+
+_NAME_IS_UTF8 = 1 << 11
+"""The flag of a member; without it `zipfile` takes the name for CP437."""
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    """What a member is called; Japanese Windows writes names in CP932, where the second byte of a
+    letter may be a backslash's.
+    """
+    if member.flag_bits & _NAME_IS_UTF8:
+        return member.filename
+    try:
+        return member.filename.encode("cp437").decode("cp932")
+    except UnicodeError:
+        return member.filename
 
 
 @dataclass(slots=True)
