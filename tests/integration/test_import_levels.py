@@ -117,6 +117,10 @@ LOOSE: dict[str, Broken] = {
         manifest("digitalkoumu.oneroster.version,1.2"),
         ("manifest.csv", 25, None),
     ),
+    "manifest_value_form": (
+        renamed("manifest.version,1.0", "manifest.version,1"),
+        ("manifest.csv", 2, "value"),
+    ),
     "manifest_property_case": (
         renamed("file.users,", "file.Users,"),
         ("manifest.csv", 8, "propertyName"),

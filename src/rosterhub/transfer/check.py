@@ -161,7 +161,8 @@ def _write(scene: Scene, rule: Rule, count: int) -> None:
     )
 
 
-_BLANKS = "E' \\t\\u3000'"
+_BLANKS = "E' \\t\\u3000\\u00a0\\ufeff'"
+"""Among them the byte order mark, which gets into a value where two files are joined."""
 
 
 def _spaces(file: StagedFile) -> list[Rule]:

@@ -251,7 +251,11 @@ def _manifest(archive: zipfile.ZipFile, member: zipfile.ZipInfo, issues: list[Is
                 known = ", ".join(sorted(VERSIONS))
                 issues.append(_bad_value(key, value, known, name, line))
         elif key == "manifest.version":
-            if value != "1.0":
+            if value == "1":
+                # Excel saves the number so.
+                details = {"value": value, "taken": "1.0"}
+                issues.append(Issue("manifest_value_form", "warning", name, line, "value", details))
+            elif value != "1.0":
                 issues.append(_bad_value(key, value, "1.0", name, line))
         elif key.lower() in _FILE_PROPERTIES:
             mode = value.lower()

@@ -122,6 +122,12 @@ CODES: dict[str, Sentence] = {
         "Write {taken}, not {value}.",
         "{value} は {taken} と書いてください。",
     ),
+    "manifest_value_form": S(
+        "{value} was read as {taken}.",
+        "{value} を {taken} として読みました。",
+        "Write {taken}, not {value}.",
+        "{value} は {taken} と書いてください。",
+    ),
     "manifest_property_twice": S(
         "{property} stands twice in the manifest. Leave one of them.",
         "manifest に {property} が二度あります。一つにしてください。",
