@@ -128,6 +128,27 @@ def test_delta_needs_status_and_time_in_every_row(loaded: Settings) -> None:
     ]
 
 
+@pytest.mark.parametrize("level", ["tolerant", "strict"])
+@pytest.mark.parametrize(
+    "missing", [{"status"}, {"dateLastModified"}, {"status", "dateLastModified"}]
+)
+def test_delta_needs_the_columns_for_them(loaded: Settings, missing: set[str], level: str) -> None:
+    changed = person("p1", "陽", "佐藤", status="active", dateLastModified=LATER)
+    columns = [name for name in changed if name not in missing]
+    row = {name: changed[name] for name in columns}
+    users = csv_file("users", [row], ["sourcedId", *[n for n in columns if n != "sourcedId"]])
+    wanted = [name for name in ("status", "dateLastModified") if name in missing]
+    expected = [("users.csv", 1, name, "header_missing_column") for name in wanted]
+    for data, entity, mode in (
+        (package({"users": users}, modes={"users": "delta"}), None, None),
+        (users, "users", "delta"),
+    ):
+        document = send(loaded, data, entity, mode=mode, level=level)
+        assert document["state"] == "failed"
+        assert [place for place in places(document["errors"]) if place in expected] == expected
+    assert send(loaded, users, "users", mode="merge")["state"] == "completed"
+
+
 def test_delta_deletes_what_it_says_and_nothing_else(loaded: Settings) -> None:
     gone = person("p2", "蓮", "渡邉", status="tobedeleted", dateLastModified=LATER)
     document = send(loaded, package({"users": [gone]}, modes={"users": "delta"}))
@@ -250,6 +271,32 @@ def test_metadata_of_any_name_is_kept(loaded: Settings) -> None:
     assert rows(loaded, "SELECT metadata FROM users WHERE sourced_id = 'p1'") == [
         ({"color": "赤", "a.b": "1"},)
     ]
+
+
+@pytest.mark.parametrize("names", [("a", "a.b"), ("a.b", "a"), ("x.a.b.c", "x.a"), ("a", "a.b.c")])
+def test_of_metadata_that_excludes_each_other_the_later_stays(
+    config: Settings, names: tuple[str, str]
+) -> None:
+    first, second = (f"metadata.{name}" for name in names)
+    files = {
+        n: csv_file("users", [person("p1", "陽菜", "佐藤", primaryOrgSourcedId="", **more)])
+        for n, more in enumerate(
+            ({first: "1", "metadata.ab": "2", "metadata.x.b": "3"}, {second: "4"}, {second: ""})
+        )
+    }
+    send(config, files[0], "users")
+    rest: dict[str, str] = {"ab": "2", "x.b": "3"}
+    found = "SELECT metadata FROM users"
+    # Blank says nothing that excludes what is held.
+    send(config, files[2], "users")
+    assert rows(config, found) == [({names[0]: "1"} | rest,)]
+    assert send(config, files[1], "users", dry_run=True)["counts"]["updated"] == 1
+    assert send(config, files[1], "users")["counts"]["updated"] == 1
+    assert rows(config, found) == [({names[1]: "4"} | rest,)]
+    with connect(config.write_url) as connection:
+        exported = b"".join(export_file(connection, ENTITIES["users"], choose([], 700)))
+    document = send(config, exported, "users")
+    assert (document["state"], document["counts"]["unchanged"]) == ("completed", 1), document
 
 
 def test_values_that_copy_would_take_amiss_arrive_as_they_are(loaded: Settings) -> None:

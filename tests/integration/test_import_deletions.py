@@ -374,3 +374,81 @@ def test_roles_of_1_1_have_ids_of_the_form_of_a_uuid_4(loaded: Settings) -> None
     send(loaded, csv_file("users", [person_11("t9", "school,district")], HEADER_11), "users")
     found = rows(loaded, "SELECT sourced_id FROM roles WHERE user_sourced_id = 't9'")
     assert [UUID(sourced_id).version for (sourced_id,) in found] == [4, 4]
+
+
+def known(sourced_id: str, identifier: str = "m1") -> dict[str, str]:
+    return person(sourced_id, "A", "B", userMasterIdentifier=identifier)
+
+
+COLUMNS = ["sourcedId", "status", "dateLastModified", "enabledUser", "username", "givenName"]
+COLUMNS += ["familyName"]
+
+
+def without_identifier(*rows: dict[str, str]) -> bytes:
+    """A users.csv in which nobody's userMasterIdentifier stands."""
+    kept = [{name: row[name] for name in COLUMNS if name in row} for row in rows]
+    return csv_file("users", kept, COLUMNS)
+
+
+HELD = ("users.csv", 2, "userMasterIdentifier", "user_master_identifier_held")
+
+
+@pytest.fixture
+def succeeded(loaded: Settings) -> Settings:
+    """A hub in which the identifier of `old`, who is deleted, has passed to `new`."""
+    for sourced_id in ("old", "new"):
+        data = board()
+        data["users"].append(known(sourced_id))
+        assert send(loaded, package(data))["state"] == "completed"
+    return loaded
+
+
+def test_who_comes_back_must_not_bring_what_another_has_by_now(succeeded: Settings) -> None:
+    before = contents(succeeded)
+    document = send(succeeded, without_identifier(known("old")), "users")
+    assert (document["state"], places(document["errors"])) == ("failed", [HELD])
+    assert "m1 belongs to new" in document["errors"][0]["message"]
+    assert contents(succeeded) == before
+    # Also where the other one stays by standing in the file.
+    document = send(succeeded, without_identifier(known("old"), known("new")), "users")
+    assert places(document["errors"]) == [HELD]
+
+
+def test_who_comes_back_may_have_what_the_same_file_frees(succeeded: Settings) -> None:
+    change = {"status": "active", "dateLastModified": LATER}
+    rows_of = (known("old") | change, known("new") | deletion("new"))
+    file = without_identifier(*rows_of)
+    document = send(succeeded, package({"users": file}, modes={"users": "delta"}))
+    assert document["state"] == "completed", document["errors"]
+    found = "SELECT sourced_id FROM users WHERE user_master_identifier = 'm1' AND status = 'active'"
+    assert rows(succeeded, found) == [("old",)]
+
+
+def test_who_would_bring_what_another_has_can_be_left_out(succeeded: Settings) -> None:
+    file = without_identifier(known("old"), known("p9"))
+    document = send(succeeded, file, "users", on_error="skip")
+    assert (document["state"], places(document["errors"])) == ("completed", [HELD])
+    assert status(succeeded, "users")["p9"] == "active"
+    assert status(succeeded, "users")["old"] == "tobedeleted"
+
+
+def test_who_keeps_it_because_a_row_was_left_out(succeeded: Settings) -> None:
+    change = {"status": "active", "dateLastModified": LATER}
+    bad = known("new") | deletion("new", dateLastModified="tomorrow")
+    file = without_identifier(known("old") | change, bad, known("p9") | change)
+    data = package({"users": file}, modes={"users": "delta"})
+    document = send(succeeded, data, on_error="skip")
+    assert document["state"] == "completed", document
+    assert sorted(e["code"] for e in document["errors"]) == ["datetime_invalid", HELD[3]]
+    assert status(succeeded, "users")["old"] == "tobedeleted"
+
+
+def test_two_who_come_back_with_the_same(succeeded: Settings) -> None:
+    assert send(succeeded, package(board()))["state"] == "completed"
+    assert status(succeeded, "users")["new"] == "tobedeleted"
+    file = without_identifier(known("old"), known("new"), known("p9"))
+    document = send(succeeded, file, "users")
+    place = ("users.csv", 3, "userMasterIdentifier", "user_master_identifier_taken")
+    assert (document["state"], places(document["errors"])) == ("failed", [place])
+    document = send(succeeded, file, "users", on_error="skip")
+    assert (document["state"], document["counts"]["failed"]) == ("completed", 2)

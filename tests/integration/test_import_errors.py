@@ -147,8 +147,10 @@ def test_what_another_encoding_looks_like_and_what_to_do(hub: Settings) -> None:
 def test_a_stated_encoding_that_is_wrong(hub: Settings) -> None:
     data = csv_file("users", board()["users"])
     for encoding in ("cp932", "euc-jp", "utf-16"):
-        document = refused(hub, data, "users", encoding=encoding)
-        assert {e["code"] for e in document["errors"]} <= {"encoding_invalid", "header_not_found"}
+        for sent in (data, b"\xef\xbb\xbf" + csv_file("users", [person("p", "A", "B")])):
+            (error,) = refused(hub, sent, "users", encoding=encoding, on_error="skip")["errors"]
+            assert places([error]) == [("users.csv", 1, None, "encoding_other")]
+            assert f"not {encoding}; it looks like utf-8" in error["message"]
 
 
 def test_both_lines_of_a_duplicate_are_named(hub: Settings) -> None:

@@ -1,5 +1,7 @@
 """How strictly an import reads: what tolerant takes with a warning and strict refuses."""
 
+import io
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -83,6 +85,12 @@ def manifest(*lines: str, without: str = "") -> Callable[[], bytes]:
     return lambda: package(board(), manifest=text.encode())
 
 
+def renamed(old: str, new: str) -> Callable[[], bytes]:
+    """The small board with a piece of its manifest written otherwise."""
+    text = zipfile.ZipFile(io.BytesIO(package(board()))).read("manifest.csv").decode()
+    return lambda: package(board(), manifest=text.replace(old, new).encode())
+
+
 def reordered(data: bytes) -> bytes:
     """The first two columns of a file changed about."""
     rows = (row.split(b",", 2) for row in data.splitlines())
@@ -108,6 +116,14 @@ LOOSE: dict[str, Broken] = {
     "manifest_property_unknown": (
         manifest("digitalkoumu.oneroster.version,1.2"),
         ("manifest.csv", 25, None),
+    ),
+    "manifest_value_form": (
+        renamed("manifest.version,1.0", "manifest.version,1"),
+        ("manifest.csv", 2, "value"),
+    ),
+    "manifest_property_case": (
+        renamed("file.users,", "file.Users,"),
+        ("manifest.csv", 8, "propertyName"),
     ),
     "file_extra": (
         lambda: package(board(), extra={"readme.txt": b"x"}),

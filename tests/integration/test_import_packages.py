@@ -133,6 +133,10 @@ BAD_PACKAGES: dict[str, tuple[Callable[[], bytes], tuple[str | None, int | None,
         lambda: package(board(), manifest=manifest(file__users="some")),
         ("manifest.csv", 8, "manifest_value"),
     ),
+    "a property of no file, and a file without one": (
+        lambda: package(board(), manifest=manifest(file__users=None, file__user="delta")),
+        ("manifest.csv", 24, "manifest_property_unclear"),
+    ),
     "declared absent": (
         lambda: package(board(), modes={"users": "absent"}),
         ("users.csv", None, "file_not_announced"),
@@ -227,6 +231,32 @@ def test_file_names_in_another_case_and_files_of_the_exporter(config: Settings) 
     ]
 
 
+def called(name: bytes, data: bytes) -> bytes:
+    """A package with one more file, whose name is `name` as Windows writes it: not in UTF-8."""
+    placeholder = "x" * len(name)
+    return package(board(), extra={placeholder: data}).replace(placeholder.encode(), name)
+
+
+def test_a_file_with_a_japanese_name_from_windows(hub: Settings) -> None:
+    name = "表紙ソ.csv"
+    document = send(hub, called(name.encode("cp932"), b"x"), dry_run=True)
+    assert document["state"] == "completed", document["errors"]
+    assert places(document["warnings"]) == [(name, None, None, "file_extra")]
+
+
+def test_a_folder_with_a_japanese_name_from_windows(hub: Settings) -> None:
+    for folder in ("名簿/users.csv", "名簿\\users.csv"):
+        document = send(hub, called(folder.encode("cp932"), b"x"))
+        assert [e["code"] for e in document["errors"]] == ["zip_path"]
+        assert folder in document["errors"][0]["message"]
+
+
+def test_a_name_that_is_neither_is_shown_as_it_comes(hub: Settings) -> None:
+    document = send(hub, called(b"caf\x82.csv", b"x"), dry_run=True)
+    (warning,) = document["warnings"]
+    assert (warning["code"], warning["file"]) == ("file_extra", "café.csv")
+
+
 def test_modes_that_are_empty_in_capitals_or_left_out(config: Settings) -> None:
     text = manifest(file__users="BULK", file__roles="", file__results="", file__resources=None)
     text += "digitalkoumu.oneroster.version,1\nsource.systemName,校務".encode("cp932")
@@ -241,6 +271,40 @@ def test_modes_that_are_empty_in_capitals_or_left_out(config: Settings) -> None:
         "file.resources is missing in the manifest; it is taken as absent.",
     }
     assert "manifest_property_unknown" in codes(document)
+
+
+def one_change() -> bytes:
+    """A users.csv as a delta has it."""
+    changed = {"status": "active", "dateLastModified": "2026-11-01T00:00:00.000Z"}
+    return csv_file("users", [person("p1", "陽", "佐藤", **changed)])
+
+
+def alone(line: str) -> bytes:
+    """A package of `one_change` with `line` in its manifest."""
+    said = f"propertyName,value\nmanifest.version,1.0\noneroster.version,1.2\n{line}\n"
+    return package({"users": one_change()}, manifest=said.encode())
+
+
+def test_a_file_property_in_another_case_is_the_mode(config: Settings) -> None:
+    assert send(config, package(board()))["state"] == "completed"
+    document = send(config, alone("file.Users,delta"))
+    assert document["state"] == "completed", document["errors"]
+    counts = document["counts"]
+    assert (counts["updated"], counts["deleted"]) == (1, 0)
+    place = ("manifest.csv", 4, "propertyName", "manifest_property_case")
+    assert place in places(document["warnings"])
+
+
+@pytest.mark.parametrize("line", ["file.users,", "source.systemName,x"])
+def test_what_looks_like_changes_is_not_taken_as_bulk(hub: Settings, line: str) -> None:
+    assert refusal(hub, alone(line)) == [("users.csv", 1, "mode_unsaid")]
+
+
+def test_an_unknown_property_of_a_file_does_no_harm_where_each_has_its_mode(hub: Settings) -> None:
+    text = manifest(file__photos="absent")
+    document = send(hub, package(board(), manifest=text), dry_run=True)
+    assert document["state"] == "completed", document["errors"]
+    assert codes(document) == {"manifest_property_unknown"}
 
 
 def test_a_manifest_that_says_nothing_of_versions(config: Settings) -> None:

@@ -13,6 +13,10 @@ def tolerated() -> list[tuple[str, str, str, str, object]]:
         ("enabledUser", "TRUE", "boolean_case", "enabled_user", True),
         ("givenName", "  陽菜 ", "spaces_trimmed", "given_name", "陽菜"),
         ("familyName", "佐藤\u3000", "spaces_trimmed", "family_name", "佐藤"),
+        ("givenName", "\u00a0陽菜\u00a0", "spaces_trimmed", "given_name", "陽菜"),
+        ("givenName", "\ufeff陽菜", "spaces_trimmed", "given_name", "陽菜"),
+        ("username", "p1\u00a0", "spaces_trimmed", "username", "p1"),
+        ("middleName", "\u00a0", "spaces_trimmed", "middle_name", None),
         ("primaryOrgSourcedId", "NULL", "null_literal", "primary_org_sourced_id", None),
         ("grades", "P1, P2", "list_spaces", "grades", ["P1", "P2"]),
         ("grades", ",P1,,P2,", "list_spaces", "grades", ["P1", "P2"]),
@@ -115,6 +119,15 @@ def test_a_header_alone_is_no_error(config: Settings) -> None:
     document = send(config, csv_file("orgs", []), "orgs")
     assert document["state"] == "completed"
     assert places(document["warnings"]) == [("orgs.csv", 1, None, "file_without_rows")]
+
+
+def test_a_bom_before_the_first_value_of_a_row(config: Settings) -> None:
+    """Two files joined, of which the second had no header."""
+    document = send(
+        config, GOOD + b"\xef\xbb\xbf" + GOOD.splitlines()[1].replace(b"o1", b"o2"), "orgs"
+    )
+    assert places(document["warnings"]) == [("orgs.csv", 3, "sourcedId", "spaces_trimmed")]
+    assert rows(config, "SELECT sourced_id FROM orgs ORDER BY 1") == [("o1",), ("o2",)]
 
 
 def test_a_bom_is_skipped_with_a_warning(config: Settings) -> None:

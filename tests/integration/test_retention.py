@@ -17,7 +17,7 @@ from rosterhub.transfer import claims
 from tests.integration.test_cli_transfer import rosterhub
 from tests.integration.test_guard import many
 from tests.integration.test_jobs import STAGED, queue, worker
-from tests.rosters import board, csv_file, job, package, person, rows, send
+from tests.rosters import board, contents, csv_file, job, package, person, places, rows, send
 from tests.serving import add_key, serving, until
 
 JOBS = "/api/v1.2/csv/import/jobs"
@@ -255,4 +255,42 @@ def test_what_holds_passwords_or_might_is_not_kept(
 ) -> None:
     document = send(config, data, entity)
     assert document["state"] == "failed"
+    assert not kept(config, document["jobId"])[0]
+
+
+@pytest.mark.parametrize(
+    ("entity", "column"),
+    [
+        ("users", "Password"),
+        ("users", "passwd"),
+        ("users", "pasword"),
+        ("users", "initial_password"),
+        ("users", "ﾊﾟｽﾜｰﾄﾞ"),
+        ("users", "metadata.password"),
+        ("users", "metadata.jp.Passwd"),
+        ("orgs", "Password"),
+    ],
+)
+def test_passwords_under_another_name_are_dropped_too(
+    config: Settings, entity: str, column: str
+) -> None:
+    data = {"orgs": board()["orgs"], "users": [person("p", "A", "B")]}
+    data[entity][0][column] = "himitsu"
+    document = send(config, package(data))
+    assert document["state"] == "completed", document["errors"]
+    assert (f"{entity}.csv", 1, column, "password_dropped") in places(document["warnings"])
+    assert not kept(config, document["jobId"])[0]
+    assert "himitsu" not in repr(contents(config))
+
+
+def test_metadata_that_only_sounds_like_it_is_no_password(config: Settings) -> None:
+    pupil = person("p", "A", "B", primaryOrgSourcedId="", **{"metadata.passport": "MU1"})
+    document = send(config, csv_file("users", [pupil]), "users")
+    assert kept(config, document["jobId"])[0]
+    assert rows(config, "SELECT metadata FROM users") == [({"passport": "MU1"},)]
+
+
+def test_what_is_in_a_package_beside_the_files_is_not_kept(config: Settings) -> None:
+    document = send(config, package(board(), extra={"passwords.csv": b"p1,himitsu"}))
+    assert document["state"] == "completed"
     assert not kept(config, document["jobId"])[0]

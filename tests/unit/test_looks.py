@@ -40,6 +40,27 @@ def test_what_is_not_clear(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "surely"),
+    [
+        (NAMES.encode(), True),
+        (b"\xef\xbb\xbfa,b\n", True),
+        # Cut within a character, at the end of what is looked at.
+        (b"xx" + "佐".encode() * (1 << 19), True),
+        (b"a,b\n", False),
+        (b"", False),
+        # In UTF-8 these would be letters of two bytes.
+        ("ﾃｱ,ﾄｲ\n".encode("cp932"), False),
+        (NAMES.encode("cp932"), False),
+        (NAMES.replace("髙", "高").encode("euc_jp"), False),
+        (NAMES.encode("utf-16-le"), False),
+        ("a,b\n".encode("utf-16-le"), False),
+    ],
+)
+def test_what_is_surely_utf_8(data: bytes, surely: bool) -> None:
+    assert looks.is_utf8(io.BytesIO(data)) is surely
+
+
+@pytest.mark.parametrize(
     ("start", "kind"),
     [
         (b"%PDF-1.7", "PDF"),

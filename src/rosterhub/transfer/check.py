@@ -16,7 +16,7 @@ from rosterhub.store import schema
 from rosterhub.store.connect import Connection, compiled, literal
 from rosterhub.store.documents import instant
 from rosterhub.transfer import agreement, characters, japan, placeholders, records, relations
-from rosterhub.transfer.columns import StagedColumn
+from rosterhub.transfer.columns import DELTA_NEEDS, StagedColumn
 from rosterhub.transfer.findings import Scene, live
 from rosterhub.transfer.issues import Issue, Level, at
 from rosterhub.transfer.rules import Rule
@@ -72,6 +72,10 @@ def _check_values(scene: Scene) -> None:
         hits = _hits(scene, forms)
     for rule, count in hits.items():
         _write(scene, rule, count)
+    if file.assumed and any(rule.code in ("bulk_status", "bulk_date") for rule in hits):
+        details = {"property": f"file.{file.entity.name}"}
+        issue = Issue("mode_unsaid", "error", file.name, 1, details=details)
+        records.add_issues(scene.connection, scene.import_id, [issue])
 
 
 def _hits(scene: Scene, rules: list[Rule]) -> dict[Rule, int]:
@@ -157,7 +161,8 @@ def _write(scene: Scene, rule: Rule, count: int) -> None:
     )
 
 
-_BLANKS = "E' \\t\\u3000'"
+_BLANKS = "E' \\t\\u3000\\u00a0\\ufeff'"
+"""Among them the byte order mark, which gets into a value where two files are joined."""
 
 
 def _spaces(file: StagedFile) -> list[Rule]:
@@ -268,7 +273,7 @@ def _forms(file: StagedFile) -> list[Rule]:
         cell = column.cell
         if column.field.kind is Kind.TEXT and column.field.column in looked_up:
             rules.append(_too_long(column))
-        delta_needs = file.mode == "delta" and column.field.csv in ("status", "dateLastModified")
+        delta_needs = file.mode == "delta" and column.field.csv in DELTA_NEEDS
         if column.field.csv == "sourcedId" or delta_needs:
             rules.append(_required(column, f"{cell} IS NULL"))
         elif column.field.required:

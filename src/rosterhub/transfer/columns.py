@@ -3,14 +3,21 @@
 Matched by name in any order (spec/csv.md, "Package"); `metadata.*` columns are kept as they come.
 """
 
+import re
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from rosterhub.model import values
 from rosterhub.model.entities import ENTITIES, ONEROSTER_11_USER_COLUMNS, Entity, Field, Kind
 from rosterhub.transfer.issues import Issue
+from rosterhub.transfer.package import Mode
 from rosterhub.transfer.spreadsheet import EYES_ONLY
 
+DELTA_NEEDS = ("status", "dateLastModified")
+"""What each row of a delta must have (spec/csv.md, "Bulk and delta")."""
+_FEW_LETTERS = 2
+"""How many a misspelt name is off."""
 _OTHER_DELIMITERS = {"\t": "tab", ";": ";"}
 
 
@@ -48,7 +55,9 @@ class Columns:
         return next((c for c in self.staged if c.field.csv == csv), None)
 
 
-def match(entity: Entity, header: Sequence[str], name: str) -> tuple[Columns, list[Issue]]:
+def match(
+    entity: Entity, header: Sequence[str], name: str, mode: Mode
+) -> tuple[Columns, list[Issue]]:
     """The columns that `header` names for `entity`, with issues about it.
 
     An error among the issues means that the file cannot be staged.
@@ -74,8 +83,11 @@ def match(entity: Entity, header: Sequence[str], name: str) -> tuple[Columns, li
         elif identity in seen:
             issues.append(_about("header_duplicate", column, name))
         elif not found:
-            issues.append(_unknown(column, known, name))
-        elif found.kind is Kind.PASSWORD:
+            ignored = _unknown(column, known, name)
+            issues.append(ignored)
+            if _names_password(column) or _names_password(ignored.details.get("other", "")):
+                passwords.append(position)
+        elif found.kind is Kind.PASSWORD or (found.metadata_key and _names_password(column)):
             passwords.append(position)
         else:
             sql = found.column if found.metadata_key is None else f"metadata_{position}"
@@ -85,6 +97,8 @@ def match(entity: Entity, header: Sequence[str], name: str) -> tuple[Columns, li
     if missing and (other := _made_for(entity, seen)):
         details = {"value": other.file}
         return Columns(()), [Issue("header_other_file", "error", name, 1, None, details)]
+    if mode == "delta":
+        missing += [column for column in DELTA_NEEDS if column not in seen]
     issues += [_about("header_missing_column", column, name) for column in missing]
     issues += _prefixes(staged, name)
     order = [c.position for f in known.values() for c in staged if c.field is f]
@@ -125,10 +139,22 @@ def _unknown(column: str, known: Iterable[str], name: str) -> Issue:
     """A warning that names the column, and the known one that may be meant."""
     column = column[:100]
     near = min(((_letters_off(column, other), other) for other in known), default=(9, ""))
-    if near[0] <= (1 if len(column) < 6 else 2):
+    if near[0] <= (1 if len(column) < 6 else _FEW_LETTERS):
         details = {"value": column, "other": near[1]}
         return Issue("column_similar", "warning", name, 1, column, details)
     return Issue("column_ignored", "warning", name, 1, column, {"value": column})
+
+
+_PASSWORDS = ("password", "passwd", "pwd", "パスワード")
+
+
+def _names_password(column: str) -> bool:
+    """Whether a column is called after passwords: its last part (`metadata.jp.initialPassword`,
+    `ext_passwd`) is, in any case, or is off by a letter.
+    """
+    last = unicodedata.normalize("NFKC", column[-100:]).lower().rpartition(".")[2]
+    last = re.sub("[ _-]", "", last)
+    return last.endswith(_PASSWORDS) or _letters_off(last, "password") <= 1
 
 
 def _letters_off(one: str, other: str) -> int:

@@ -76,14 +76,24 @@ def metadata(file: StagedFile) -> str:
 
 def metadata_updated(file: StagedFile) -> str:
     """SQL for the metadata a record has after the row: keys the file does not know stay, but that
-    a record which is sent is no placeholder any more.
+    a record which is sent is no placeholder any more, and that what was one value has no parts.
     """
     keys = [_key(c) for c in metadata_columns(file)]
-    given = f" || {metadata(file)}" if keys else ""
-    if file.entity.name in TARGETS:
-        keys.append(f"'{MARK}'")
-    kept = f"(coalesce(t.metadata, '{{}}') - ARRAY[{', '.join(keys)}])"
-    return f"nullif({kept}{given}, '{{}}')"
+    known = [*keys, f"'{MARK}'"] if file.entity.name in TARGETS else keys
+    kept = f"(coalesce(t.metadata, '{{}}') - ARRAY[{', '.join(known)}])"
+    if keys:
+        given = metadata(file)
+        kept = f"({_without_rivals(kept, given)} || {given})"
+    return f"nullif({kept}, '{{}}')"
+
+
+def _without_rivals(kept: str, given: str) -> str:
+    """SQL for `kept` without keys that cannot be nested beside those of `given`: `a` and `a.b`."""
+    return (
+        f"(SELECT coalesce(jsonb_object_agg(k.key, k.value), '{{}}') FROM jsonb_each({kept}) k"
+        f" WHERE NOT EXISTS (SELECT FROM jsonb_object_keys({given}) g(key)"
+        " WHERE starts_with(k.key, g.key || '.') OR starts_with(g.key, k.key || '.')))"
+    )
 
 
 def changes_metadata(file: StagedFile) -> bool:

@@ -4,6 +4,7 @@ Nothing is ever read by what is guessed here; a person chooses the encoding (spe
 "Practice").
 """
 
+import codecs
 import re
 from collections.abc import Iterator
 from typing import IO
@@ -62,6 +63,22 @@ def encoding(stream: IO[bytes]) -> str | None:
         if t and _JAPANESE_LETTER.search(t) and not NO_LETTER.search(t)
     ]
     return min(fitting)[1] if fitting else None
+
+
+def is_utf8(stream: IO[bytes]) -> bool:
+    """Whether a file that is said to be something else is surely UTF-8: it begins with that byte
+    order mark, or its first megabyte is UTF-8 and holds characters of three bytes or more.
+
+    Shorter ones prove little: half-width katakana in CP932 look like them.
+    """
+    start = stream.read(_BLOCK)
+    if start.startswith(codecs.BOM_UTF8):
+        return True
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return False
+    return "\x00" not in text and max(text, default="") > "\u07ff"
 
 
 _JAPANESE = {"cp932": "cp932", "euc-jp": "euc_jp"}

@@ -14,7 +14,9 @@ def look(data: bytes, odd: set[str]) -> None:
         for lead, expression in _PRIVATE
     ):
         odd.add("private")
-    if "spaces" not in odd and (b"\\" in data or any(_edges(data, space) for space in _SPACES)):
+    if "spaces" not in odd and (
+        b"\\" in data or any(s[:1] in data and _edges(data, s) for s in _SPACES)
+    ):
         odd.add("spaces")
 
 
@@ -32,7 +34,7 @@ _PRIVATE = (
 )
 """How the private-use characters begin in UTF-8; the leading byte is looked for first."""
 
-_SPACES = (b" ", "\u3000".encode())
+_SPACES = tuple(map(str.encode, " \u3000\u00a0\ufeff"))
 _FEW = 500
 
 

@@ -30,12 +30,16 @@ _UNREADABLE = (*DAMAGED, NotImplementedError, OSError, ValueError, RuntimeError,
 
 @dataclass(frozen=True, slots=True)
 class PackageFile:
-    """One CSV file to import: its entity, its name as sent, its mode, and how to open it."""
+    """One CSV file to import: its entity, its name as sent, its mode, and how to open it.
+
+    `assumed` says that the mode is the usual one, because the manifest has none.
+    """
 
     entity: Entity
     name: str
     mode: Mode
     open: Callable[[], IO[bytes]]
+    assumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,11 @@ class Package:
     unread: frozenset[str] = frozenset()
     version: str | None = None
     issues: list[Issue] = field(default_factory=list[Issue])
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are files of which nobody knows what they hold."""
+        return any(issue.code == "file_extra" for issue in self.issues)
 
 
 @contextmanager
@@ -108,7 +117,12 @@ def _read_package(archive: zipfile.ZipFile, unpacked_limit: int) -> Package:
     members = _members(archive, unpacked_limit, issues)
     if MANIFEST not in members:
         raise RefusedError(Issue("manifest_missing", file=MANIFEST))
-    announced, version = _manifest(archive, members.pop(MANIFEST), issues)
+    member = members.pop(MANIFEST)
+    manifest = _manifest(archive, member, issues)
+    announced, version = manifest.announced, manifest.version
+    unsaid = [e.file for e in ENTITIES.values() if e.file in members and e.name not in announced]
+    for key, line in manifest.unknown_files:
+        issues.append(_unknown_file(key, unsaid, member.filename, line))
     files: list[PackageFile] = []
     unread: set[str] = set()
     for entity in ENTITIES.values():
@@ -121,7 +135,8 @@ def _read_package(archive: zipfile.ZipFile, unpacked_limit: int) -> Package:
         elif mode != "absent" and not member:
             issues.append(Issue("file_missing", file=entity.file, details={"value": mode}))
         elif member and mode in ("bulk", "delta"):
-            files.append(PackageFile(entity, member.filename, mode, _opener(archive, member)))
+            opener, assumed = _opener(archive, member), entity.name not in announced
+            files.append(PackageFile(entity, member.filename, mode, opener, assumed))
     if not files and not any(i.severity == "error" for i in issues):
         raise RefusedError(Issue("package_empty", file=MANIFEST))
     return Package(tuple(files), frozenset(unread), version, issues)
@@ -136,7 +151,7 @@ def _members(
     if sum(m.file_size for m in archive.infolist()) > unpacked_limit:
         raise RefusedError(Issue("zip_bomb", details={"value": unpacked_limit}))
     for member in archive.infolist():
-        name = member.filename
+        name = _name(member)
         if name.startswith("__MACOSX/") or name.endswith("/.DS_Store") or name == ".DS_Store":
             continue
         if member.flag_bits & 1:
@@ -161,10 +176,38 @@ def _members(
     return found
 
 
-def _manifest(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, issues: list[Issue]
-) -> tuple[dict[str, str], str | None]:
-    """What the manifest says: entity -> absent | bulk | delta, and the OneRoster version."""
+_NAME_IS_UTF8 = 1 << 11
+"""The flag of a member; without it `zipfile` takes the name for CP437."""
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    """What a member is called; Japanese Windows writes names in CP932, where the second byte of a
+    letter may be a backslash's.
+    """
+    if member.flag_bits & _NAME_IS_UTF8:
+        return member.filename
+    try:
+        return member.filename.encode("cp437").decode("cp932")
+    except UnicodeError:
+        return member.filename
+
+
+@dataclass(slots=True)
+class _Manifest:
+    """What the manifest says: entity -> absent | bulk | delta, the OneRoster version, and which
+    properties `file.…` on which lines are of no file that there is.
+    """
+
+    announced: dict[str, str] = field(default_factory=dict[str, str])
+    version: str | None = None
+    unknown_files: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+
+
+_FILE_PROPERTIES = {f"file.{name}".lower(): f"file.{name}" for name in ENTITIES}
+
+
+def _manifest(archive: zipfile.ZipFile, member: zipfile.ZipInfo, issues: list[Issue]) -> _Manifest:
+    """Read the manifest."""
     name = member.filename
     try:
         with _opener(archive, member)() as stream:
@@ -183,32 +226,41 @@ def _manifest(
     header = [c.strip() for c in rows[0][:2]] if rows else []
     if header != ["propertyName", "value"] or len(data) > _MANIFEST_LIMIT:
         raise RefusedError(Issue("manifest_invalid", file=name, line=1))
-    announced: dict[str, str] = {}
-    version: str | None = None
+    said = _Manifest()
     seen: set[str] = set()
     for line, row in enumerate(rows[1:], 2):
         if not any(cell.strip() for cell in row):
             continue
         if len(row) < 2 or any(cell.strip() for cell in row[2:]):
             raise RefusedError(Issue("manifest_invalid", file=name, line=line))
-        key, value = row[0].strip(), row[1].strip()
+        written, value = row[0].strip(), row[1].strip()
+        key = _FILE_PROPERTIES.get(written.lower(), written)
+        if key != written:
+            details = {"value": written, "taken": key}
+            issues.append(
+                Issue("manifest_property_case", "warning", name, line, "propertyName", details)
+            )
         if key in seen:
             issues.append(
                 Issue("manifest_property_twice", "error", name, line, details={"property": key})
             )
         seen.add(key)
         if key == "oneroster.version":
-            version = value
+            said.version = value
             if value not in VERSIONS:
                 known = ", ".join(sorted(VERSIONS))
                 issues.append(_bad_value(key, value, known, name, line))
         elif key == "manifest.version":
-            if value != "1.0":
+            if value == "1":
+                # Excel saves the number so.
+                details = {"value": value, "taken": "1.0"}
+                issues.append(Issue("manifest_value_form", "warning", name, line, "value", details))
+            elif value != "1.0":
                 issues.append(_bad_value(key, value, "1.0", name, line))
-        elif key.removeprefix("file.") in ENTITIES and key.startswith("file."):
+        elif key.lower() in _FILE_PROPERTIES:
             mode = value.lower()
             if mode in ("absent", "bulk", "delta"):
-                announced[key.removeprefix("file.")] = mode
+                said.announced[key.removeprefix("file.")] = mode
                 if mode != value:
                     details = {"value": value, "taken": mode}
                     issues.append(
@@ -216,17 +268,29 @@ def _manifest(
                     )
             elif value:
                 issues.append(_bad_value(key, value, "absent, bulk, delta", name, line))
-                announced[key.removeprefix("file.")] = "invalid"
+                said.announced[key.removeprefix("file.")] = "invalid"
+        elif key.lower().startswith("file."):
+            said.unknown_files.append((key, line))
         elif key not in ("source.systemName", "source.systemCode"):
-            details = {"property": key}
-            issues.append(
-                Issue("manifest_property_unknown", "warning", name, line, details=details)
-            )
+            issues.append(_unknown(key, name, line))
     for key, taken in (("manifest.version", "1.0"), ("oneroster.version", "1.2")):
         if key not in seen:
             details = {"property": key, "value": taken}
             issues.append(Issue("manifest_property_missing", "warning", name, details=details))
-    return announced, version
+    return said
+
+
+def _unknown(key: str, file: str, line: int) -> Issue:
+    details = {"property": key}
+    return Issue("manifest_property_unknown", "warning", file, line, details=details)
+
+
+def _unknown_file(key: str, unsaid: list[str], file: str, line: int) -> Issue:
+    """The issue for a property of no file: the mode of one of the files `unsaid` may be meant."""
+    if not unsaid:
+        return _unknown(key, file, line)
+    details = {"property": key, "value": ", ".join(unsaid)}
+    return Issue("manifest_property_unclear", "error", file, line, details=details)
 
 
 def _bad_value(key: str, value: str, known: str, file: str, line: int) -> Issue:

@@ -55,11 +55,13 @@ class CsvSource:
         """Read the header.
 
         Raises:
-            RefusedError: there is none, or the file is not CSV.
+            RefusedError: there is none, the file is not CSV, or not in the encoding that was said.
         """
         raw = io.BufferedReader(_Bounded(self.stream), 1 << 18)
         try:
-            if self.encoding == "utf-8" and raw.peek(3)[:3] == _BOM:
+            if self.encoding != "utf-8":
+                self._refuse_utf8()
+            elif raw.peek(3)[:3] == _BOM:
                 raw.read(3)
                 self.note(Issue("bom", "warning", file=self.name, line=1))
             text = io.TextIOWrapper(
@@ -82,6 +84,18 @@ class CsvSource:
             details = {"value": len(row), "expected": COLUMN_LIMIT}
             raise RefusedError(Issue("header_too_wide", file=self.name, line=1, details=details))
         self.header = [name.strip() for name in row]
+
+    def _refuse_utf8(self) -> None:
+        """What is UTF-8 can often be read as something else, and then is full of wrong letters.
+
+        Raises:
+            RefusedError: the file is UTF-8.
+        """
+        with self.again() as stream:
+            found = looks.is_utf8(stream)
+        if found:
+            details = {"value": "utf-8", "encoding": self.encoding}
+            raise RefusedError(Issue("encoding_other", "error", self.name, 1, None, details))
 
     @property
     def header_is_one_line(self) -> bool:

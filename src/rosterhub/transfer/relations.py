@@ -5,7 +5,7 @@ All of it is anti-joins and groupings over the staging tables (spec/csv.md, "Bul
 
 from psycopg import sql
 
-from rosterhub.model.entities import ENTITIES
+from rosterhub.model.entities import ENTITIES, Field
 from rosterhub.model.values import GUID_CHARACTERS, GUID_MAX_LENGTH
 from rosterhub.store.connect import compiled
 from rosterhub.store.schema import LIVE
@@ -26,6 +26,7 @@ def check(scene: Scene) -> None:
             unique_among_held(scene, column)
         if column.field.reference:
             _reference(scene, column, column.field.reference)
+    unique_when_revived(scene)
     identity = scene.file.entity.identity_of
     if identity:
         column = scene.file.columns.get("sourcedId")
@@ -101,11 +102,13 @@ def _unique_in_file(scene: Scene, column: StagedColumn) -> None:
         f" WHERE {alive} AND {cell} IN ({twice})"
         f" WINDOW w AS (PARTITION BY {cell} ORDER BY line)) d WHERE line > first_line"
     )
-    details = (
-        "jsonb_build_object('value', left(value, 100), 'other', left(first_id, 100),"
-        " 'other_line', first_line)"
-    )
-    error(scene, f"{column.field.column}_taken", column.csv, rows, details)
+    error(scene, f"{column.field.column}_taken", column.csv, rows, _TAKEN)
+
+
+_TAKEN = (
+    "jsonb_build_object('value', left(value, 100), 'other', left(first_id, 100),"
+    " 'other_line', first_line)"
+)
 
 
 def unique_among_held(scene: Scene, column: StagedColumn) -> None:
@@ -125,6 +128,54 @@ def unique_among_held(scene: Scene, column: StagedColumn) -> None:
     details = "jsonb_build_object('value', left(value, 100), 'other', other)"
     code = f"{column.field.column}_held"
     error(scene, code, column.csv, rows, details, source=scene.source)
+
+
+def unique_when_revived(scene: Scene, left_out: str | None = None) -> None:
+    """A deleted record that comes back with the value it held, because the file has no such column,
+    while another one has that value, or comes back with it too.
+
+    Rows in the table `left_out` do nothing.
+    """
+    for field in scene.file.entity.fields:
+        if field.unique and not scene.file.has(field.csv):
+            _held_meanwhile(scene, field, left_out)
+            if not left_out:
+                _revived_twice(scene, field)
+
+
+def _held_meanwhile(scene: Scene, field: Field, left_out: str | None) -> None:
+    table, entity = scene.file.table, scene.file.entity
+    sent = f"SELECT FROM {table} o WHERE o.sourced_id = t.sourced_id"
+    deletes = f"{sent} AND NOT ({live(scene.file, 'o')})"
+    if left_out:
+        deletes += f" AND NOT EXISTS (SELECT FROM {left_out} x WHERE x.line = o.line)"
+    rows = (
+        f'SELECT s.line, h."{field.column}" AS value, t.sourced_id AS other'
+        f" FROM {_revived(scene)}"
+        f' JOIN {entity.table} t ON t."{field.column}" = h."{field.column}" AND t.{LIVE}'
+        f" WHERE {live(scene.file)} AND NOT EXISTS ({deletes})"
+        f" AND (EXISTS ({sent}) OR {scene.file.stays('%(source)s')})"
+    )
+    details = "jsonb_build_object('value', left(value, 100), 'other', other)"
+    error(scene, f"{field.column}_held", field.csv, rows, details, source=scene.source)
+
+
+def _revived_twice(scene: Scene, field: Field) -> None:
+    value = f'h."{field.column}"'
+    rows = (
+        "SELECT line, value, first_line, first_id FROM ("
+        f"SELECT s.line, {value} AS value, first_value(s.line) OVER w AS first_line,"
+        f" first_value(s.sourced_id) OVER w AS first_id FROM {_revived(scene)}"
+        f" WHERE {live(scene.file)} AND {value} IS NOT NULL"
+        f" WINDOW w AS (PARTITION BY {value} ORDER BY s.line)) d WHERE line > first_line"
+    )
+    error(scene, f"{field.column}_taken", field.csv, rows, _TAKEN)
+
+
+def _revived(scene: Scene) -> str:
+    """SQL for the rows `s` of records `h` that are deleted, to look at those which are live."""
+    table, held = scene.file.table, scene.file.entity.table
+    return f"{table} s JOIN {held} h ON h.sourced_id = s.sourced_id AND NOT (h.{LIVE})"
 
 
 def _reference(scene: Scene, column: StagedColumn, target: str) -> None:

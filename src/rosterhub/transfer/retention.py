@@ -62,7 +62,7 @@ def gone(import_id: int) -> str:
     """What to say where there is no upload."""
     return (
         f"The upload of import {import_id} is not kept any more (IMPORT_RETENTION_DAYS), or it was"
-        " removed when the import ended, as are those that were rejected or hold passwords."
+        " removed when the import ended, as are those that were rejected or may hold passwords."
     )
 
 

@@ -213,6 +213,7 @@ class _Run:
     stood: dict[str, str] = field(default_factory=dict[str, str])
     total: int = 0
     unread: set[str] = field(default_factory=set[str])
+    has_more: bool = False
     version: str | None = None
     base: Base | None = None
     _shown: float = 0.0
@@ -251,7 +252,8 @@ class _Run:
         self.timings, self.unread, self.total = {}, set(), 0
         with self._step("staging"):
             staged = self._stage()
-            if not self.unread and not any(file.incomplete for file in staged):
+            unseen = self.unread or self.has_more
+            if not unseen and not any(file.incomplete for file in staged):
                 records.keep_upload(self.connection, self.job.id)
         with self._step("checking"):
             source, level = self.job.request.source, self.job.request.level
@@ -403,7 +405,7 @@ class _Run:
             raise RefusedError(Issue("upload_empty", file=self.job.request.file_name))
         with self._open(upload) as package, self._base_files() as of_base:
             self._report(package.issues)
-            self.version = package.version
+            self.version, self.has_more = package.version, package.has_more
             staged: list[StagedFile] = []
             self.unread |= package.unread
             for file in package.files:

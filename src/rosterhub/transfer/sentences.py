@@ -110,9 +110,35 @@ CODES: dict[str, Sentence] = {
         "The standard knows no manifest property {property}. Remove it.",
         "manifest の {property} は標準にない項目です。取り除いてください。",
     ),
+    "manifest_property_unclear": S(
+        "The manifest has no property {property}, and says nothing of {value}. Which file is meant "
+        "would have to be guessed: write the property as the standard does (file.users).",
+        "manifest の {property} は知らない項目で、{value} の項目がありません。どのファイルのことか"
+        "分かりません。標準のとおり(file.users など)に書いてください。",
+    ),
+    "manifest_property_case": S(
+        "{value} was read as {taken}.",
+        "{value} を {taken} として読みました。",
+        "Write {taken}, not {value}.",
+        "{value} は {taken} と書いてください。",
+    ),
+    "manifest_value_form": S(
+        "{value} was read as {taken}.",
+        "{value} を {taken} として読みました。",
+        "Write {taken}, not {value}.",
+        "{value} は {taken} と書いてください。",
+    ),
     "manifest_property_twice": S(
         "{property} stands twice in the manifest. Leave one of them.",
         "manifest に {property} が二度あります。一つにしてください。",
+    ),
+    "mode_unsaid": S(
+        "The manifest does not say whether this file is bulk or delta, and its rows have status or "
+        "dateLastModified, as changes do: read as bulk, it would delete whatever it leaves out. "
+        "Set {property} in the manifest to bulk or delta.",
+        "manifest にこのファイルが bulk か delta かの指定がなく、行には差分のように status か "
+        "dateLastModified があります。bulk とみなすと、ファイルにないものがすべて削除されます。"
+        "manifest の {property} を bulk か delta にしてください。",
     ),
     "file_missing": S(
         "The manifest announces this file as {value}, but it is not in the zip.",
@@ -123,8 +149,8 @@ CODES: dict[str, Sentence] = {
         "ZIP の中にありますが manifest では absent です。どちらかを直してください。",
     ),
     "file_extra": S(
-        "This is no OneRoster file; it was ignored.",
-        "OneRoster のファイルではないため、無視しました。",
+        "This is no OneRoster file; it was ignored, and the upload is not kept.",
+        "OneRoster のファイルではないため無視しました。送られた ZIP は保存しません。",
         "This is no OneRoster file. Take it out of the zip.",
         "OneRoster のファイルではありません。ZIP から取り除いてください。",
     ),

@@ -13,7 +13,7 @@ from rosterhub.transfer import records
 from rosterhub.transfer.columns import StagedColumn
 from rosterhub.transfer.findings import Scene, error, live, warning
 from rosterhub.transfer.issues import Issue
-from rosterhub.transfer.relations import unique_among_held
+from rosterhub.transfer.relations import unique_among_held, unique_when_revived
 from rosterhub.transfer.staged import StagedFile
 
 
@@ -127,6 +127,7 @@ def _withhold_deletions(scene: Scene) -> None:
         for column in file.columns.staged:
             if column.field.unique:
                 unique_among_held(scene, column)
+        unique_when_revived(scene, file.out_table)
 
 
 def _references(file: StagedFile) -> Iterable[tuple[StagedColumn, str]]:
@@ -178,6 +179,7 @@ def _need_names(scene: Scene) -> None:
             )
             details = "jsonb_build_object('value', left(value, 100), 'other', other)"
             error(scene, f"{column.field.column}_held", column.csv, rows, details)
+    unique_when_revived(scene, file.out_table)
 
 
 def _take_out(scene: Scene) -> None:

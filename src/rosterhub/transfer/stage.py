@@ -43,12 +43,13 @@ def stage(
             source.open()
         finally:
             source.flush()
-        columns, issues = match(file.entity, source.header, file.name)
+        columns, issues = match(file.entity, source.header, file.name, file.mode)
         report(issues)
         if any(i.severity == "error" for i in issues):
             return None
         table = f"staging.i{import_id}_{file.entity.table}"
         staged = StagedFile(file.entity, file.name, file.mode, table, columns, encoding=encoding)
+        staged.assumed = file.assumed
         whole = _create(connection, staged, source.header)
         plain = encoding == "utf-8" and source.header_is_one_line
         ways: list[Callable[[], bool]] = []
@@ -61,7 +62,7 @@ def stage(
             copy_rows(connection, source, staged, progress)
     if not staged.rows:
         report([Issue("file_without_rows", "warning", staged.name, 1)])
-    _drop_unwanted(connection, staged, report)
+    _drop_unwanted(connection, staged, source.header, report)
     connection.execute(compiled(f"ALTER TABLE {table} ADD PRIMARY KEY (line)"))
     connection.execute(compiled(f"ANALYZE {table} (line, sourced_id)"))
     return staged
@@ -108,16 +109,20 @@ def _create(connection: Connection, staged: StagedFile, header: list[str]) -> li
 
 
 def _drop_unwanted(
-    connection: Connection, staged: StagedFile, report: Callable[[list[Issue]], None]
+    connection: Connection,
+    staged: StagedFile,
+    header: list[str],
+    report: Callable[[list[Issue]], None],
 ) -> None:
     """Forget the columns that are ignored, and passwords with a warning."""
-    passwords = [f"drop_{position}" for position in staged.columns.passwords]
-    for name in passwords:
+    for position in staged.columns.passwords:
+        name = f"drop_{position}"
         row = connection.execute(
             compiled(f'SELECT FROM {staged.table} WHERE "{name}" IS NOT NULL LIMIT 1')
         ).fetchone()
         if row is not None:
-            report([Issue("password_dropped", "warning", staged.name, 1, "password")])
+            column = header[position][:100]
+            report([Issue("password_dropped", "warning", staged.name, 1, column)])
     dropped = connection.execute(
         "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attname ~ '^drop_'"
         " AND NOT attisdropped",

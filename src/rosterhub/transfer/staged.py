@@ -14,7 +14,7 @@ class StagedFile:
     `derived` ones were made from another file and do not count as rows of their own; `replaces` is
     then a predicate on the table (alias `t`) for the records that this file alone decides about,
     and `spares` one for those that are never deleted for not being in the file. Its records are
-    the sending system's, or the `owner`'s, if it has one.
+    the sending system's, or the `owner`'s, if it has one. `assumed` says that nobody said its mode.
     `odd` holds what the text showed: `spaces` (a cell that begins or ends with white space), `NULL`
     and `tobedeleted` (the literals), `private` (a private-use character), `lost` and `doubt` (what
     stands in for a character, surely or perhaps), so that what deals with them runs only where they
@@ -44,6 +44,7 @@ class StagedFile:
     withheld: bool = False
     unstaged: int | None = None
     plain: bool = False
+    assumed: bool = False
 
     @property
     def out_table(self) -> str:
