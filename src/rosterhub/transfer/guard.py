@@ -37,7 +37,7 @@ def alarms(
     found: list[Alarm] = []
     for plan in plans:
         deleted, changed = plan.deleted + plan.gone.count, plan.updated
-        if max(deleted, changed) < config.guard_least_records or plan.file.derived:
+        if max(deleted, changed) < config.guard_least_records or plan.file.owner:
             continue
         row = connection.execute(
             compiled(

@@ -346,8 +346,9 @@ class _Run:
         new_year = guard.rollover(self.connection, plans)
         warnings = guard.issues(found) + ([new_year] if new_year else [])
         records.add_issues(self.connection, self.job.id, warnings)
-        deleted = sum(p.deleted + p.gone.count for p in plans if not p.file.derived)
-        updated = sum(p.updated for p in plans if not p.file.derived)
+        own = [p for p in plans if not p.file.owner]
+        deleted = sum(p.deleted + p.gone.count for p in own)
+        updated = sum(p.updated for p in own)
         seen = self.job.approved and deleted <= self.job.deleted and updated <= self.job.updated
         if not found or seen:
             return False
@@ -504,7 +505,7 @@ class _Run:
 
     def _end(self, state: records.State, plans: list[Plan], reason: Issue | None = None) -> None:
         """Say in one statement how it ended and what was done, or would be."""
-        own = [p for p in plans if not p.file.derived]
+        own = [p for p in plans if not p.file.owner]
         files: list[dict[str, Any]] = []
         for plan in own:
             deleted = plan.deleted + plan.gone.count
@@ -523,7 +524,7 @@ class _Run:
                     "failed": plan.file.left_out,
                 }
             )
-        names = ("created", "updated", "unchanged", "deleted", "failed")
+        names = ("total", "created", "updated", "unchanged", "deleted", "failed")
         counts = {name: sum(f[name] for f in files) for name in names}
         if counts["failed"] and not reason:
             reason = Issue("rows_left_out", details={"value": counts["failed"]})
@@ -537,7 +538,6 @@ class _Run:
             reason=records.reason(reason),
             files=files,
             timings=self.timings,
-            total=self.total,
             warnings=warnings,
             **counts,
         )
