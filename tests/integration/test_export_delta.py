@@ -94,6 +94,25 @@ def test_a_delta_without_changes_is_a_package_that_imports(
     assert document["counts"]["total"] == 0
 
 
+def test_what_refers_to_what_is_deleted_goes_and_comes_back(
+    config: Settings, second: Settings
+) -> None:
+    """A bulk package leaves it out, and so the deltas after it have to bring it."""
+    less = [one for one in board()["users"] if one["sourcedId"] != "p1"]
+    send(config, package(board()))
+    since = begin(config, second)
+    send(config, csv_file("users", less), "users", mode="bulk")
+    since = go_on(config, second, since)
+    send(config, csv_file("users", board()["users"]), "users")
+    since = go_on(config, second, since)
+    assert "p1" in repr(tables(exported_package(second))["enrollments"])
+    send(config, csv_file("users", less), "users", mode="bulk")
+    clear(second)
+    since = begin(config, second)
+    send(config, csv_file("users", board()["users"]), "users")
+    go_on(config, second, since)
+
+
 def test_one_file_as_a_delta(config: Settings) -> None:
     send(config, package(board()))
     _, begun = begun_package(config)

@@ -18,7 +18,7 @@ from rosterhub.model.entities import ENTITIES, Entity
 from rosterhub.store import history, versions
 from rosterhub.store.connect import Connection, compiled
 from rosterhub.transfer.export_options import Choice, ChoiceError
-from rosterhub.transfer.export_rows import before, live
+from rosterhub.transfer.export_rows import Between, before, between, live
 from rosterhub.transfer.export_rows import rows as rows_of
 
 _CHUNK = 1 << 18
@@ -47,8 +47,8 @@ def export_file(
         ChoiceError: there is no such org.
     """
     with connection.transaction():
-        until = _begin(connection, choice, tell)
-        header, rows = _file(connection, entity, choice, until)
+        states = between(connection, choice, _begin(connection, choice, tell))
+        header, rows = _file(connection, entity, choice, states)
         # Closed before the transaction, which cannot end while rows are still to come.
         with closing(rows) as chunks:
             yield header + next(chunks, b"")
@@ -70,11 +70,12 @@ def export_package(
         zipfile.ZipFile(cast("IO[bytes]", out), "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         until = _begin(connection, choice, tell)
+        states = between(connection, choice, until)
         if choice.as_of is None:
             archive.comment = f"next since {_text(until)}".encode()
         present: set[str] = set()
         for entity in ENTITIES.values():
-            header, rows = _file(connection, entity, choice, until)
+            header, rows = _file(connection, entity, choice, states)
             with closing(rows) as chunks:
                 if first := next(chunks, None):
                     present.add(entity.name)
@@ -85,7 +86,7 @@ def export_package(
                             yield from out.drain()
         if choice.since and not present:
             # Nothing has changed: importers expect some file.
-            header, _ = _file(connection, ENTITIES["orgs"], choice, until)
+            header, _ = _file(connection, ENTITIES["orgs"], choice, states)
             archive.writestr(ENTITIES["orgs"].file, header)
             present.add("orgs")
         archive.writestr("manifest.csv", _manifest(choice, present))
@@ -173,10 +174,10 @@ def _manifest(choice: Choice, present: set[str]) -> str:
 
 
 def _file(
-    connection: Connection, entity: Entity, choice: Choice, until: datetime
+    connection: Connection, entity: Entity, choice: Choice, states: Between
 ) -> tuple[bytes, Generator[bytes]]:
     """The header line of a file, and its rows in chunks; none where it has no row."""
-    names, query = rows_of(connection, entity, choice, until)
+    names, query = rows_of(connection, entity, choice, states)
     end = b"\r\n" if choice.quoted else b"\n"
     header = io.StringIO()
     csv.writer(header, lineterminator="").writerow(names)
