@@ -18,7 +18,7 @@ from rosterhub.store.connect import connect
 from rosterhub.transfer.export import export_package, package_name
 from rosterhub.transfer.export_options import Choice
 from tests.everything import ROWS, boards
-from tests.exported import exported, exported_package, table, tables
+from tests.exported import exported, exported_package, manifest, table, tables
 from tests.gradebook import gradebook_board
 from tests.rosters import Board, board, contents, csv_file, enrollment, package, rows, send
 
@@ -98,6 +98,21 @@ def test_what_was_deleted_is_not_exported(config: Settings) -> None:
     data["demographics"] = []
     send(config, package(data))
     assert table(exported(config, "demographics")) == []
+
+
+def test_where_all_was_deleted_a_package_says_so(
+    config: Settings, fresh: Callable[[], AbstractContextManager[Settings]]
+) -> None:
+    send(config, package(board()))
+    with fresh() as other:
+        send(other, exported_package(config))
+        send(config, package({**board(), "demographics": []}))
+        whole = exported_package(config)
+        said = manifest(whole)
+        assert (said["file.demographics"], said["file.results"]) == ("bulk", "absent")
+        document = send(other, whole)
+        assert (document["state"], document["counts"]["deleted"]) == ("completed", 1)
+        assert tables(exported_package(other)) == tables(whole)
 
 
 def test_metadata_of_any_name_goes_out_again(config: Settings) -> None:

@@ -59,7 +59,8 @@ def export_package(
     connection: Connection, choice: Choice, tell: Tell | None = None
 ) -> Generator[bytes]:
     """The whole roster as a OneRoster zip, in chunks; every file of one moment. A file without rows
-    is left out.
+    is left out, but from a bulk package only where there never was a row: of what is absent, who
+    takes it would keep all that they have.
 
     Raises:
         ChoiceError: there is no such org.
@@ -77,7 +78,8 @@ def export_package(
         for entity in ENTITIES.values():
             header, rows = _file(connection, entity, choice, states)
             with closing(rows) as chunks:
-                if first := next(chunks, None):
+                first = next(chunks, b"")
+                if first or (not choice.since and _was_there(connection, entity)):
                     present.add(entity.name)
                     with archive.open(entity.file, "w", force_zip64=True) as member:
                         member.write(header + first)
@@ -91,6 +93,13 @@ def export_package(
             present.add("orgs")
         archive.writestr("manifest.csv", _manifest(choice, present))
     yield from out.drain()
+
+
+def _was_there(connection: Connection, entity: Entity) -> bool:
+    """Whether there is any record of an entity, deleted or not."""
+    query = compiled(f"SELECT EXISTS (SELECT FROM {entity.table})")
+    row = connection.execute(query).fetchone()
+    return row is not None and row[0]
 
 
 def _begin(connection: Connection, choice: Choice, tell: Tell | None) -> datetime:
