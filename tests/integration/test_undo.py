@@ -131,10 +131,9 @@ def test_what_is_forgotten_is_not_taken_back(loaded: Settings) -> None:
     before = state(loaded)
     run_import(import_id, loaded)
     document = job(loaded, import_id)
-    assert (document["state"], document["undo"]) == (
-        "completed",
-        {"state": "refused", "code": "undo_too_late"},
-    )
+    assert document["state"] == "completed"
+    assert (document["undo"]["state"], document["undo"]["code"]) == ("refused", "undo_too_late")
+    assert "HISTORY_DAYS" in document["undo"]["reason"]
     assert state(loaded) == before
 
 
@@ -252,3 +251,26 @@ def test_who_is_left_as_changed_since_loses_the_org_with_the_role(
     assert orgs_of(loaded, "p2") == (["school"], ["school"])
     held = rows(loaded, "SELECT given_name FROM users WHERE sourced_id = 'p2'")
     assert held == [(names[also_the_later_one],)]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_name_that_is_somebody_elses_now_is_not_taken_back(
+    loaded: Settings, *, force: bool
+) -> None:
+    renamed = [person("p1", "陽菜", "佐藤", grades="P1", username="p1@new.example")]
+    import_id = int(send(loaded, csv_file("users", renamed), "users")["jobId"])
+    taker = [person("x9", "別", "人", username="p1@mihon.example")]
+    send(loaded, csv_file("users", taker), "users")
+    before = state(loaded)
+    with connect(loaded.write_url) as connection:
+        decide(connection, import_id, "undo", force=force)
+    run_import(import_id, loaded)
+    document = job(loaded, import_id)
+    assert document["state"] == "completed"
+    assert document["undo"] == {
+        "state": "refused",
+        "code": "undo_name_taken",
+        "reason": "p1 of users would get back a username that belongs to x9 now; nothing was"
+        " changed. Give x9 another one, or take back what gave it that, then undo again.",
+    }
+    assert state(loaded) == before

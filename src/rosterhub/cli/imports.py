@@ -20,7 +20,6 @@ from rosterhub.model.profiles import READ_PROFILES
 from rosterhub.settings import Settings, settings
 from rosterhub.store.connect import Connection, compiled, connect
 from rosterhub.transfer import difference, options, records, retention
-from rosterhub.transfer.issues import sentence
 from rosterhub.transfer.whole_file import write_whole
 
 app = typer.Typer(
@@ -245,8 +244,8 @@ def _decide(
         _summary(document)
     undone: dict[str, Any] = document["undo"] or {}
     if undone.get("state") == "refused":
-        if code := undone.get("code"):
-            _errors.print(sentence(code, {}, language()), markup=False)
+        if reason := undone.get("reason"):
+            _errors.print(reason, markup=False)
         for conflict in undone.get("conflicts", ())[:_SHOWN]:
             words = "{entity} {sourcedId}: {why}, import {jobId}".format_map(conflict)
             _errors.print(words, markup=False)

@@ -409,10 +409,18 @@ def document(
         "createdAt": _time(row[18]),
         "startedAt": _time(row[19]),
         "finishedAt": _time(row[20]),
-        "undo": row[21],
+        "undo": row[21] and _undo(row[21], language),
         "errors": [issue_document(i, language) for i in errors],
         "warnings": [issue_document(i, language) for i in warnings],
     }
+
+
+def _undo(undo: dict[str, Any], language: Language) -> dict[str, Any]:
+    """What became of an undo, with the sentence for why it was refused."""
+    if "code" not in undo:
+        return undo
+    code, details = undo["code"], undo.get("details", {})
+    return {"state": undo["state"], "code": code, "reason": sentence(code, details, language)}
 
 
 def is_over(row: tuple[Any, ...]) -> bool:

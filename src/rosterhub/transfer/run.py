@@ -33,7 +33,7 @@ from rosterhub.transfer.package import Package, open_package, single_file
 from rosterhub.transfer.skip import leave_out
 from rosterhub.transfer.stage import stage
 from rosterhub.transfer.staged import StagedFile
-from rosterhub.transfer.undo import undo
+from rosterhub.transfer.undo import name_taken, undo
 from rosterhub.transfer.upload import Upload
 
 _ATTEMPTS = 5
@@ -170,15 +170,23 @@ def _take_back(connection: Connection, config: Settings, import_id: int, *, forc
             raise RefusedError(Issue("undo_too_late"))
         done = undo(connection, import_id, force=force)
     except RefusedError as refused:
-        kept: dict[str, Any] = {"state": "refused", "code": refused.issue.code}
-    except psycopg.errors.UniqueViolation as error:
-        kept = {"state": "refused", "constraint": error.diag.constraint_name}
+        kept = _refused(refused.issue)
+    except psycopg.errors.UniqueViolation:
+        taken = name_taken(connection, import_id)
+        if not taken:
+            raise
+        kept = _refused(taken)
     except psycopg.errors.DiskFull:
-        kept = {"state": "refused", "code": "disk_full"}
+        kept = _refused(Issue("disk_full"))
     else:
         kept = done.document
     records.update(connection, import_id, undo=kept)
     _log.info("import undo ended", import_id=import_id, outcome=kept["state"])
+
+
+def _refused(issue: Issue) -> dict[str, Any]:
+    """An undo that did nothing, as the import's row keeps it."""
+    return {"state": "refused", **(records.reason(issue) or {})}
 
 
 def _forgotten(connection: Connection, config: Settings, import_id: int) -> bool:

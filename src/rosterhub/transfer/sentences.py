@@ -665,6 +665,13 @@ CODES: dict[str, Sentence] = {
         "取り込みで置き換えられた内容は履歴の保存期間(HISTORY_DAYS)を過ぎているため、"
         "元に戻せません。何も変更していません。",
     ),
+    "undo_name_taken": S(
+        "{value} of {entity} would get back a {column} that belongs to {other} now; nothing was"
+        " changed. Give {other} another one, or take back what gave it that, then undo again.",
+        "{entity} の {value} に戻す {column} を、今は {other} が使っているため、何も変更して"
+        "いません。{other} の {column} を変えるか、それを与えた取り込みを取り消してから、もう一度"
+        "行ってください。",
+    ),
     "import_superseded": S(
         "A later import of this source was applied meanwhile ({value}). Reject this one.",
         "その後に同じ送信元の取り込み({value})が反映されています。却下してください。",

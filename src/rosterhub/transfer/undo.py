@@ -14,9 +14,10 @@ from psycopg.types.json import Jsonb
 from rosterhub.model.entities import RECORDS, SYSTEM_FIELDS, Entity, Field
 from rosterhub.store import history, versions
 from rosterhub.store.connect import Connection, compiled
-from rosterhub.store.schema import columns
+from rosterhub.store.schema import LIVE, columns
 from rosterhub.store.times import MOVED_ON
 from rosterhub.transfer.apply import ORGS_OF_USER
+from rosterhub.transfer.issues import Issue
 
 SHOWN = 1_000
 """Conflicts that are listed; all are counted."""
@@ -100,6 +101,30 @@ def undo(connection: Connection, import_id: int, *, force: bool = False) -> Undo
             [Jsonb(done.document), import_id],
         )
     return done
+
+
+def name_taken(connection: Connection, import_id: int) -> Issue | None:
+    """Why the import `import_id` cannot be taken back: who holds now the name of somebody who would
+    get it back. None where nobody does.
+    """
+    for entity in RECORDS.values():
+        for unique in (f for f in entity.stored_fields if f.unique):
+            row = connection.execute(
+                compiled(
+                    f"SELECT h.sourced_id, t.sourced_id FROM history.{entity.table} h"
+                    f' JOIN {entity.table} t ON t."{unique.column}" = h."{unique.column}"'
+                    f" WHERE h.replaced_by = %(id)s AND h.{LIVE} AND t.{LIVE}"
+                    " AND t.sourced_id <> h.sourced_id AND t.import_id IS DISTINCT FROM %(id)s"
+                    " ORDER BY 1, 2 LIMIT 1"
+                ),
+                {"id": import_id},
+            ).fetchone()
+            if row:
+                details = {"entity": entity.name, "column": unique.csv}
+                return Issue(
+                    "undo_name_taken", details={**details, "value": row[0], "other": row[1]}
+                )
+    return None
 
 
 def _wrote(connection: Connection, entity: Entity, import_id: int) -> bool:
