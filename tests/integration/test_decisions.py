@@ -41,6 +41,13 @@ def active(config: Settings) -> int:
     return rows(config, "SELECT count(*) FROM users WHERE status = 'active'")[0][0]
 
 
+def did_nothing(document: dict[str, Any]) -> bool:
+    """Whether an import says that it did nothing to any record."""
+    counts = document["counts"]
+    names = ("created", "updated", "unchanged", "deleted")
+    return not document["files"] and not any(counts[name] for name in names)
+
+
 def test_approved_it_is_applied(config: Settings, client: httpx.Client, waiting: str) -> None:
     answer = client.post(f"{JOBS}/{waiting}/approve")
     assert (answer.status_code, answer.json()["job"]["state"]) == (202, "queued")
@@ -72,6 +79,7 @@ def test_approved_before_a_newer_one_is_applied_it_does_not_take_its_place(
     run_import(int(waiting), config)
     document = client.get(f"{JOBS}/{waiting}").json()["job"]
     assert (document["state"], document["reasonCode"]) == ("failed", "import_superseded")
+    assert did_nothing(document)
     assert active(config) == 104
 
 
@@ -80,10 +88,18 @@ def test_rejected_it_is_gone(config: Settings, client: httpx.Client, waiting: st
     assert (answer.status_code, answer.json()["job"]["state"]) == (200, "rejected")
     kept = "SELECT count(*) FROM import_chunks WHERE import_id = %s"
     assert rows(config, kept, waiting) == [(0,)]
+    assert did_nothing(answer.json()["job"])
+    assert client.get(f"{JOBS}/{waiting}/difference").json()["changes"]
     again = client.post(f"{JOBS}/{waiting}/approve")
     assert again.status_code == 409
     assert "rejected" in again.json()["imsx_description"]
     assert active(config) == 103
+
+
+def test_cancelled_it_did_nothing(client: httpx.Client, waiting: str) -> None:
+    answer = client.post(f"{JOBS}/{waiting}/cancel")
+    assert answer.json()["job"]["state"] == "rejected"
+    assert did_nothing(answer.json()["job"])
 
 
 def test_an_old_file_does_not_take_the_place_of_a_newer_one(

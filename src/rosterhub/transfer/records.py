@@ -221,9 +221,17 @@ def advance(connection: Connection, import_id: int, **columns: Any) -> None:
 
 
 def finish(connection: Connection, import_id: int, **columns: Any) -> None:
-    """End the import: set columns, its state among them; raises EndedError as `advance` does."""
+    """End the import: set columns, its state among them; raises EndedError as `advance` does.
+
+    One that applied nothing has done nothing, whatever it would have done when it waited.
+    """
+    if columns["state"] != "completed":
+        columns = {**_NOTHING_DONE, **columns}
     if not _set(connection, import_id, columns, f" AND {UNENDED}", ending=True):
         raise EndedError
+
+
+_NOTHING_DONE = {"created": 0, "updated": 0, "unchanged": 0, "deleted": 0, "files": list[Any]()}
 
 
 def _set(
