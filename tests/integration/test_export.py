@@ -2,10 +2,11 @@
 
 import csv
 import io
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +19,7 @@ from rosterhub.store.connect import connect
 from rosterhub.transfer.export import export_package, package_name
 from rosterhub.transfer.export_options import Choice
 from tests.everything import ROWS, boards
-from tests.exported import exported, exported_package, manifest, table, tables
+from tests.exported import begun_package, exported, exported_package, manifest, table, tables
 from tests.gradebook import gradebook_board
 from tests.rosters import Board, board, contents, csv_file, enrollment, package, rows, send
 
@@ -90,6 +91,34 @@ def test_the_name_of_a_package(
 ) -> None:
     choice = Choice(PROFILES[profile], since=since)
     assert package_name(choice, date(2026, 4, 1), code) == name
+
+
+def test_a_package_is_called_by_the_day_of_its_zone(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days: list[str] = []
+    try:
+        # 26 hours apart: never the same day.
+        for hours in (-12, 14):
+            monkeypatch.setenv("TZ", f"Etc/GMT{-hours:+}")
+            time.tzset()
+            name = begun_package(hub)[1].name
+            assert name == f"RO_{datetime.now().astimezone():%Y%m%d}.zip"
+            days.append(name)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert days[0] < days[1]
+
+
+@pytest.mark.parametrize("hours", [-11, 0, 14])
+def test_a_package_of_the_past_is_called_by_the_day_that_was_stated(
+    hub: Settings, hours: int
+) -> None:
+    zone = timezone(timedelta(hours=hours))
+    midnight = datetime.now(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    begun = begun_package(hub, asOf=midnight.isoformat())[1]
+    assert begun.name == f"RO_{midnight:%Y%m%d}.zip"
 
 
 def test_what_was_deleted_is_not_exported(config: Settings) -> None:

@@ -153,7 +153,8 @@ _IDENTIFIERS = (
 def _package_name(connection: Connection, choice: Choice) -> str:
     found = connection.execute(_IDENTIFIERS, {"orgs": list(choice.orgs)}).fetchall()
     code = found[0][0] if len(found) == 1 else None
-    day = (choice.as_of or datetime.now(UTC)).date()
+    # A day of whoever reads the name: as it was stated, else where we are.
+    day = (choice.as_of or datetime.now().astimezone()).date()
     return package_name(choice, day, code)
 
 
