@@ -108,8 +108,10 @@ SAME_KEY = (
     " AND source_system = %(source)s AND api_key IS NOT DISTINCT FROM %(api_key)s"
 )
 ADD_CHUNKS = "COPY import_chunks (import_id, number, data) FROM STDIN (FORMAT BINARY)"
-SEAL = "UPDATE imports SET size = %s, fingerprint = %s WHERE id = %s"
-"""Once the upload is complete: its size and its `fingerprint`."""
+SEAL = (
+    "UPDATE imports SET size = %s, fingerprint = %s, created_at = clock_timestamp() WHERE id = %s"
+)
+"""Once the upload is complete: its size and its `fingerprint`; only from now on is it there."""
 
 
 def parameters(request: Request) -> dict[str, Any]:
@@ -332,11 +334,12 @@ def keep_upload(connection: Connection, import_id: int) -> None:
 
 def superseded_by(connection: Connection, import_id: int, source: str) -> int | None:
     """The latest import of `source` that was sent after this one and is applied: newer, so an
-    old file must not take its place.
+    old file must not take its place. One whose upload was complete before this one's is none.
     """
     row = connection.execute(
-        "SELECT max(id) FROM imports WHERE id > %s AND source_system = %s AND state = 'completed'"
-        " AND NOT dry_run",
+        "SELECT max(l.id) FROM imports i JOIN imports l ON l.id > i.id"
+        " AND l.created_at > i.created_at WHERE i.id = %s AND l.source_system = %s"
+        " AND l.state = 'completed' AND NOT l.dry_run",
         [import_id, source],
     ).fetchone()
     return row[0] if row else None

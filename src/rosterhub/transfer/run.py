@@ -238,7 +238,7 @@ class _Run:
     def steps(self) -> None:
         """Everything in order, without what stands in the base word by word if that will do."""
         records.begin(self.connection, self.job.id)
-        if self.job.approved and (later := self._superseded_by()):
+        if later := self._superseded_by():
             raise RefusedError(Issue("import_superseded", details={"value": later}))
         self.stood = versions.tokens(self.connection)
         self.base = find(self.connection, self.job.request, self.stood)
@@ -249,7 +249,11 @@ class _Run:
             self._attempt()
 
     def _superseded_by(self) -> int | None:
-        """The later import that was under way when this one was approved, and is applied now."""
+        """The later import that is applied already: it came first where this one was approved late,
+        or was taken up late after its job was lost.
+        """
+        if self.job.request.dry_run:
+            return None
         return records.superseded_by(self.connection, self.job.id, self.job.request.source)
 
     def _attempt(self) -> bool:

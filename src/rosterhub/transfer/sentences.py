@@ -673,8 +673,10 @@ CODES: dict[str, Sentence] = {
         "行ってください。",
     ),
     "import_superseded": S(
-        "A later import of this source was applied meanwhile ({value}). Reject this one.",
-        "その後に同じ送信元の取り込み({value})が反映されています。却下してください。",
+        "A later import of this source was applied meanwhile ({value}), so this older one is not."
+        " If it waits, reject it; if its file is what should hold, send it again.",
+        "その後に同じ送信元の取り込み({value})が反映されているため、これは反映しません。待機中なら"
+        "却下してください。このファイルの内容が正しいときは、もう一度送ってください。",
     ),
     "disk_full": S(
         "The disk of the database is full; nothing was changed. Have the hub's operator make room,"
