@@ -54,7 +54,9 @@ def test_approved_it_is_applied(config: Settings, client: httpx.Client, waiting:
     answer = client.post(f"{JOBS}/{waiting}/approve")
     assert (answer.status_code, answer.json()["job"]["state"]) == (202, "queued")
     run_import(int(waiting), config)
-    assert client.get(f"{JOBS}/{waiting}").json()["job"]["state"] == "completed"
+    document = client.get(f"{JOBS}/{waiting}").json()["job"]
+    assert document["state"] == "completed"
+    assert "guard_deleted" not in {w["code"] for w in document["warnings"]}
     assert active(config) == 82
 
 
@@ -230,13 +232,19 @@ def test_a_job_is_queued_with_the_decision(config: Settings, waiting: str) -> No
 
 def test_each_reason_against_a_decision_has_its_code(config: Settings, waiting: str) -> None:
     later = send(config, package(many(100)))["jobId"]
+    tried = send(config, package(many(100)), dry_run=True)["jobId"]
+    undoing = send(config, package(many(100)))["jobId"]
     refusals: tuple[tuple[str, Decision, str], ...] = (
         ("999", "approve", "import_unknown"),
         (later, "approve", "import_state"),
         (waiting, "approve", "import_superseded"),
         (later, "cancel", "import_ended"),
+        (waiting, "undo", "import_state"),
+        (tried, "undo", "undo_dry_run"),
+        (undoing, "undo", "undo_queued"),
     )
     with connect(config.write_url) as connection:
+        decide(connection, int(undoing), "undo")
         for import_id, decision, code in refusals:
             with pytest.raises(CannotDecideError) as refused:
                 decide(connection, int(import_id), decision)

@@ -87,6 +87,18 @@ def test_a_bulk_that_deletes_too_much_waits_and_changes_nothing(config: Settings
     assert job(config, int(document["jobId"]))["state"] == "waiting"
 
 
+def test_a_dry_run_says_that_the_import_would_wait(config: Settings) -> None:
+    send(config, package(many(100)))
+    document = send(config, package(many(79, 2027)), dry_run=True)
+    assert document["state"] == "completed"
+    said = {w["code"]: w["message"] for w in document["warnings"]}
+    assert "year_rollover" in said
+    assert "guard_changed_dry_run" in said
+    assert "21 of 103 records of" in said["guard_deleted_dry_run"]
+    assert "would wait" in said["guard_deleted_dry_run"]
+    assert not {"guard_deleted", "guard_changed"} & set(said)
+
+
 @pytest.mark.parametrize("left", [81, 91])
 def test_few_or_a_small_share_do_not_wait(config: Settings, left: int) -> None:
     send(config, package(many(100)))

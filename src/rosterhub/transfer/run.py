@@ -301,6 +301,7 @@ class _Run:
             if self.base and self._doubted(plans, by):
                 return False
         if self.job.request.dry_run:
+            self._alarms(plans, dry_run=True)
             difference.write(self.connection, self.job.id, plans)
             with as_it_would_be(self.connection, plans):
                 health.write(self.connection, self.job.id)
@@ -354,14 +355,11 @@ class _Run:
 
     def _has_to_wait(self, plans: list[Plan]) -> bool:
         """Whether a person has to look at the import first; it is then in the state waiting."""
-        found = guard.alarms(self.connection, plans, self.job.request.source, self.config)
-        new_year = guard.rollover(self.connection, plans)
-        warnings = guard.issues(found) + ([new_year] if new_year else [])
-        records.add_issues(self.connection, self.job.id, warnings)
         own = [p for p in plans if not p.file.owner]
         deleted = sum(p.deleted + p.gone.count for p in own)
         updated = sum(p.updated for p in own)
         seen = self.job.approved and deleted <= self.job.deleted and updated <= self.job.updated
+        found = self._alarms(plans, seen=seen)
         if not found or seen:
             return False
         difference.write(self.connection, self.job.id, plans)
@@ -369,6 +367,17 @@ class _Run:
         records.drop_staging(self.connection, self.job.id)
         _log.warning("import waits for approval", import_id=self.job.id)
         return True
+
+    def _alarms(
+        self, plans: list[Plan], *, seen: bool = False, dry_run: bool = False
+    ) -> list[guard.Alarm]:
+        """What the guard says, with what it warns of; of what somebody has `seen` it does not."""
+        found = guard.alarms(self.connection, plans, self.job.request.source, self.config)
+        new_year = guard.rollover(self.connection, plans)
+        warnings = [] if seen else guard.issues(found, dry_run=dry_run)
+        warnings += [new_year] if new_year else []
+        records.add_issues(self.connection, self.job.id, warnings)
+        return found
 
     def fail(self, issue: Issue) -> None:
         """End as failed; the roster is as it was."""

@@ -636,6 +636,18 @@ CODES: dict[str, Sentence] = {
         "{entity} の {held} 件のうち {value} 件({percent}%)が変更されます。取り込みを止めています。"
         "差分を確かめてから、承認または却下してください。",
     ),
+    "guard_deleted_dry_run": S(
+        "{value} of {held} records of {entity} would be deleted ({percent}%). Sent without"
+        " dryRun, the import would wait for somebody to approve it.",
+        "{entity} の {held} 件のうち {value} 件({percent}%)が削除されます。試行(dry run)で"
+        "なければ、承認されるまで待機します。",
+    ),
+    "guard_changed_dry_run": S(
+        "{value} of {held} records of {entity} would be changed ({percent}%). Sent without"
+        " dryRun, the import would wait for somebody to approve it.",
+        "{entity} の {held} 件のうち {value} 件({percent}%)が変更されます。試行(dry run)で"
+        "なければ、承認されるまで待機します。",
+    ),
     "year_rollover": S(
         "This looks like a new school year: {value} is new, and {moved} of {graded} people move up"
         " one grade.",
@@ -658,6 +670,14 @@ CODES: dict[str, Sentence] = {
     "cancelled": S(
         "The import was cancelled; nothing was applied.",
         "取り込みは中止されました。何も反映していません。",
+    ),
+    "undo_dry_run": S(
+        "Import {value} was a dry run: it changed nothing, so there is nothing to take back.",
+        "取り込み {value} は試行(dry run)で、何も変更していないため、取り消すものがありません。",
+    ),
+    "undo_queued": S(
+        "Import {value} is being taken back already. Wait until that has ended.",
+        "取り込み {value} はすでに取り消しの途中です。終わるまでお待ちください。",
     ),
     "undo_too_late": S(
         "What the import replaced is older than the history that is kept (HISTORY_DAYS), so it"
