@@ -14,6 +14,8 @@ import pytest
 from rosterhub.settings import Settings
 from tests.exported import manifest
 from tests.hubs import ROSTERHUB, plain_environment
+from tests.integration.test_guard import many
+from tests.integration.test_jobs import worker
 from tests.rosters import board, csv_file, package, rows, send
 
 
@@ -96,6 +98,25 @@ def test_a_file_over_the_limit(hub: Settings, tmp_path: Path) -> None:
     done = rosterhub(hub, "import", str(path), CSV_UPLOAD_MAX_SIZE="1000")
     assert done.returncode == 1
     assert "larger than 1,000 bytes" in _plain(done.stderr)
+
+
+def test_the_exit_code_says_how_an_import_ended(config: Settings, tmp_path: Path) -> None:
+    send(config, package(many(100)))
+    paths = {name: tmp_path / f"{name}.zip" for name in ("less", "broken")}
+    paths["less"].write_bytes(package(many(79)))
+    paths["broken"].write_bytes(b"no zip")
+    with worker(config.write_url, tmp_path / "log"):
+        waits = rosterhub(config, "import", str(paths["less"]), "--wait", "--json")
+        assert (waits.returncode, json.loads(waits.stdout)["job"]["state"]) == (3, "waiting")
+        both = rosterhub(config, "import", *map(str, paths.values()), "--wait")
+        assert both.returncode == 1
+        [again] = [w[:-1] for w in both.stdout.split() if w[:-1].isdigit()][:1]
+        assert rosterhub(config, "imports", "approve", again, "--wait").returncode == 0
+        assert rosterhub(config, "imports", "undo", again, "--wait").returncode == 0
+        job_id = json.loads(waits.stdout)["job"]["jobId"]
+        rows(config, "DELETE FROM import_chunks WHERE import_id = %s RETURNING 1", job_id)
+        lost = rosterhub(config, "imports", "approve", job_id, "--wait", "--json")
+        assert (lost.returncode, json.loads(lost.stdout)["job"]["state"]) == (1, "failed")
 
 
 def test_an_import_that_does_not_exist(hub: Settings) -> None:

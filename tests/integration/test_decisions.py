@@ -12,12 +12,14 @@ import pytest
 from rosterhub.jobs.decide import CannotDecideError, Decision, decide
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
+from rosterhub.transfer import records
 from rosterhub.transfer.run import run_import
 from tests.integration.test_guard import many
 from tests.integration.test_jobs import queue
-from tests.rosters import csv_file, package, person, rows, send
+from tests.rosters import csv_file, job, package, person, rows, send
 from tests.serving import add_key, serving
 
+REQUEST = records.Request("users.csv", "users")
 JOBS = "/api/v1.2/csv/import/jobs"
 
 
@@ -41,11 +43,20 @@ def active(config: Settings) -> int:
     return rows(config, "SELECT count(*) FROM users WHERE status = 'active'")[0][0]
 
 
+def did_nothing(document: dict[str, Any]) -> bool:
+    """Whether an import says that it did nothing to any record."""
+    counts = document["counts"]
+    names = ("created", "updated", "unchanged", "deleted")
+    return not document["files"] and not any(counts[name] for name in names)
+
+
 def test_approved_it_is_applied(config: Settings, client: httpx.Client, waiting: str) -> None:
     answer = client.post(f"{JOBS}/{waiting}/approve")
     assert (answer.status_code, answer.json()["job"]["state"]) == (202, "queued")
     run_import(int(waiting), config)
-    assert client.get(f"{JOBS}/{waiting}").json()["job"]["state"] == "completed"
+    document = client.get(f"{JOBS}/{waiting}").json()["job"]
+    assert document["state"] == "completed"
+    assert "guard_deleted" not in {w["code"] for w in document["warnings"]}
     assert active(config) == 82
 
 
@@ -72,7 +83,46 @@ def test_approved_before_a_newer_one_is_applied_it_does_not_take_its_place(
     run_import(int(waiting), config)
     document = client.get(f"{JOBS}/{waiting}").json()["job"]
     assert (document["state"], document["reasonCode"]) == ("failed", "import_superseded")
+    assert did_nothing(document)
     assert active(config) == 104
+
+
+def kept(config: Settings, name: str, **options: Any) -> int:
+    """An import that calls a pupil `name`, and that nobody has begun; its id."""
+    request = records.Request("users.csv", "users", **options)
+    with connect(config.write_url) as connection:
+        found = records.create(
+            connection, request, [csv_file("users", [person("p1", name, "佐藤")])]
+        )
+    assert found is not None
+    return found
+
+
+def test_a_kept_import_does_not_take_the_place_of_a_newer_one(config: Settings) -> None:
+    """Its job was lost, say, and is made anew after the newer one's."""
+    send(config, package(many(1)))
+    old, tried, newer = (kept(config, name, dry_run=name == "試") for name in "古試新")
+    for import_id in (newer, tried, old):
+        run_import(import_id, config)
+    states = [(job(config, i)["state"], job(config, i)["reasonCode"]) for i in (old, tried, newer)]
+    assert states == [("failed", "import_superseded"), ("completed", None), ("completed", None)]
+    assert rows(config, "SELECT given_name FROM users WHERE sourced_id = 'p1'") == [("新",)]
+
+
+def test_an_import_that_was_long_on_its_way_is_no_older_one(config: Settings) -> None:
+    """Its number is given when its upload begins; what counts is when it was there."""
+    send(config, package(many(1)))
+    with connect(config.write_url) as slow, slow.transaction():
+        [old] = slow.execute(records.CREATE, records.parameters(REQUEST)).fetchone() or ()
+        sent = send(config, csv_file("users", [person("p2", "速", "鈴木")]), "users")
+        assert (sent["state"], int(sent["jobId"]) > old) == ("completed", True)
+        data = csv_file("users", [person("p1", "遅", "佐藤")])
+        with slow.cursor().copy(records.ADD_CHUNKS) as copy:
+            copy.set_types(["int8", "int4", "bytea"])
+            copy.write_row((old, 0, data))
+        slow.execute(records.SEAL, (len(data), b"", old))
+    run_import(old, config)
+    assert job(config, old)["state"] == "completed"
 
 
 def test_rejected_it_is_gone(config: Settings, client: httpx.Client, waiting: str) -> None:
@@ -80,10 +130,18 @@ def test_rejected_it_is_gone(config: Settings, client: httpx.Client, waiting: st
     assert (answer.status_code, answer.json()["job"]["state"]) == (200, "rejected")
     kept = "SELECT count(*) FROM import_chunks WHERE import_id = %s"
     assert rows(config, kept, waiting) == [(0,)]
+    assert did_nothing(answer.json()["job"])
+    assert client.get(f"{JOBS}/{waiting}/difference").json()["changes"]
     again = client.post(f"{JOBS}/{waiting}/approve")
     assert again.status_code == 409
     assert "rejected" in again.json()["imsx_description"]
     assert active(config) == 103
+
+
+def test_cancelled_it_did_nothing(client: httpx.Client, waiting: str) -> None:
+    answer = client.post(f"{JOBS}/{waiting}/cancel")
+    assert answer.json()["job"]["state"] == "rejected"
+    assert did_nothing(answer.json()["job"])
 
 
 def test_an_old_file_does_not_take_the_place_of_a_newer_one(
@@ -174,13 +232,19 @@ def test_a_job_is_queued_with_the_decision(config: Settings, waiting: str) -> No
 
 def test_each_reason_against_a_decision_has_its_code(config: Settings, waiting: str) -> None:
     later = send(config, package(many(100)))["jobId"]
+    tried = send(config, package(many(100)), dry_run=True)["jobId"]
+    undoing = send(config, package(many(100)))["jobId"]
     refusals: tuple[tuple[str, Decision, str], ...] = (
         ("999", "approve", "import_unknown"),
         (later, "approve", "import_state"),
         (waiting, "approve", "import_superseded"),
         (later, "cancel", "import_ended"),
+        (waiting, "undo", "import_state"),
+        (tried, "undo", "undo_dry_run"),
+        (undoing, "undo", "undo_queued"),
     )
     with connect(config.write_url) as connection:
+        decide(connection, int(undoing), "undo")
         for import_id, decision, code in refusals:
             with pytest.raises(CannotDecideError) as refused:
                 decide(connection, int(import_id), decision)

@@ -2,10 +2,11 @@
 
 import csv
 import io
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,8 +19,9 @@ from rosterhub.store.connect import connect
 from rosterhub.transfer.export import export_package, package_name
 from rosterhub.transfer.export_options import Choice
 from tests.everything import ROWS, boards
-from tests.exported import exported, exported_package, table
-from tests.rosters import Board, board, contents, csv_file, package, rows, send
+from tests.exported import begun_package, exported, exported_package, manifest, table, tables
+from tests.gradebook import gradebook_board
+from tests.rosters import Board, board, contents, csv_file, enrollment, package, rows, send
 
 
 @pytest.fixture(scope="module")
@@ -91,12 +93,55 @@ def test_the_name_of_a_package(
     assert package_name(choice, date(2026, 4, 1), code) == name
 
 
+def test_a_package_is_called_by_the_day_of_its_zone(
+    hub: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days: list[str] = []
+    try:
+        # 26 hours apart: never the same day.
+        for hours in (-12, 14):
+            monkeypatch.setenv("TZ", f"Etc/GMT{-hours:+}")
+            time.tzset()
+            name = begun_package(hub)[1].name
+            assert name == f"RO_{datetime.now().astimezone():%Y%m%d}.zip"
+            days.append(name)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert days[0] < days[1]
+
+
+@pytest.mark.parametrize("hours", [-11, 0, 14])
+def test_a_package_of_the_past_is_called_by_the_day_that_was_stated(
+    hub: Settings, hours: int
+) -> None:
+    zone = timezone(timedelta(hours=hours))
+    midnight = datetime.now(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    begun = begun_package(hub, asOf=midnight.isoformat())[1]
+    assert begun.name == f"RO_{midnight:%Y%m%d}.zip"
+
+
 def test_what_was_deleted_is_not_exported(config: Settings) -> None:
     send(config, package(board()))
     data = board()
     data["demographics"] = []
     send(config, package(data))
     assert table(exported(config, "demographics")) == []
+
+
+def test_where_all_was_deleted_a_package_says_so(
+    config: Settings, fresh: Callable[[], AbstractContextManager[Settings]]
+) -> None:
+    send(config, package(board()))
+    with fresh() as other:
+        send(other, exported_package(config))
+        send(config, package({**board(), "demographics": []}))
+        whole = exported_package(config)
+        said = manifest(whole)
+        assert (said["file.demographics"], said["file.results"]) == ("bulk", "absent")
+        document = send(other, whole)
+        assert (document["state"], document["counts"]["deleted"]) == ("completed", 1)
+        assert tables(exported_package(other)) == tables(whole)
 
 
 def test_metadata_of_any_name_goes_out_again(config: Settings) -> None:
@@ -125,14 +170,51 @@ def test_a_package_is_of_one_moment(config: Settings) -> None:
         assert table(archive.read("roles.csv"))[0]["role"] == "student"
 
 
-def test_references_to_what_is_deleted_go_out_as_they_are(config: Settings) -> None:
+def test_what_refers_to_what_is_deleted_is_left_out(
+    config: Settings, fresh: Callable[[], AbstractContextManager[Settings]]
+) -> None:
+    """Whoever has nothing but the export can import it: rows go with what they need, and so on."""
+    data = gradebook_board()
+    data["users"][0]["agentSourcedIds"] = "p2,t1"
+    data["courses"].append({**data["courses"][0], "sourcedId": "kept"})
+    data["classes"].append({**data["classes"][0], "sourcedId": "kept", "courseSourcedId": "kept"})
+    kept = enrollment("p1", "student", sourcedId="kept", classSourcedId="kept")
+    data["enrollments"] += [kept, {**kept, "sourcedId": "e-p2-kept", "userSourcedId": "p2"}]
+    send(config, package(data))
+    for name, lost in (("courses", "course"), ("users", "p2")):
+        less = [row for row in data[name] if row["sourcedId"] != lost]
+        document = send(config, csv_file(name, less), name, mode="bulk")
+        assert "deleted_still_referred" in {w["code"] for w in document["warnings"]}
+    whole = exported_package(config)
+    out = tables(whole)
+    with fresh() as other:
+        again = send(other, whole)
+        assert (again["state"], again["errors"]) == ("completed", [])
+        assert tables(exported_package(other)) == out
+    ids = {name: [row["sourcedId"] for row in found] for name, found in out.items()}
+    assert (ids["courses"], ids["classes"], ids["enrollments"]) == (["kept"], ["kept"], ["kept"])
+    assert ids["users"] == ["p1", "t1"]
+    assert out["users"][0]["agentSourcedIds"] == "t1"
+    assert "metadata.jp.homeClass" not in out["users"][0]
+    assert table(exported(config, "roles")) == table(_member(whole, "roles.csv"))
+
+
+def _member(whole: bytes, name: str) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        return archive.read(name)
+
+
+def test_a_roster_as_it_was_is_closed_too(
+    config: Settings, fresh: Callable[[], AbstractContextManager[Settings]]
+) -> None:
     send(config, package(board()))
     less = [one for one in board()["users"] if one["sourcedId"] != "p1"]
     send(config, csv_file("users", less), "users", mode="bulk")
-    before = contents(config)
-    document = send(config, exported_package(config))
-    assert document["counts"]["unchanged"] == document["counts"]["total"] == 14
-    assert contents(config) == before
+    then = datetime.now(UTC)
+    send(config, package(board()))
+    with fresh() as other:
+        again = send(other, exported_package(config, asOf=then.isoformat()))
+    assert (again["state"], again["counts"]["total"]) == ("completed", 11)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from rosterhub.jobs.decide import decide
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
 from rosterhub.transfer import difference
@@ -86,6 +87,18 @@ def test_a_bulk_that_deletes_too_much_waits_and_changes_nothing(config: Settings
     assert job(config, int(document["jobId"]))["state"] == "waiting"
 
 
+def test_a_dry_run_says_that_the_import_would_wait(config: Settings) -> None:
+    send(config, package(many(100)))
+    document = send(config, package(many(79, 2027)), dry_run=True)
+    assert document["state"] == "completed"
+    said = {w["code"]: w["message"] for w in document["warnings"]}
+    assert "year_rollover" in said
+    assert "guard_changed_dry_run" in said
+    assert "21 of 103 records of" in said["guard_deleted_dry_run"]
+    assert "would wait" in said["guard_deleted_dry_run"]
+    assert not {"guard_deleted", "guard_changed"} & set(said)
+
+
 @pytest.mark.parametrize("left", [81, 91])
 def test_few_or_a_small_share_do_not_wait(config: Settings, left: int) -> None:
     send(config, package(many(100)))
@@ -115,3 +128,46 @@ def test_a_first_load_and_a_merge_of_new_people_do_not_wait(config: Settings) ->
     assert send(config, package(many(100)))["state"] == "completed"
     people = [person(f"n{n}", "花", "山田") for n in range(50)]
     assert send(config, csv_file("users", people), "users")["state"] == "completed"
+
+
+def people_11(role: str, org: str) -> bytes:
+    """Forty people of a users.csv of OneRoster 1.1, with their orgs."""
+    named = (person(f"u{n}", "花", "山田") for n in range(40))
+    people = [
+        {k: v for k, v in row.items() if k != "primaryOrgSourcedId"}
+        | {"role": role, "orgSourcedIds": org}
+        for row in named
+    ]
+    orgs = [{"sourcedId": o, "name": o, "type": "school"} for o in ("A", "B")]
+    users = csv_file("users", people, list(people[0]))
+    return package({"orgs": orgs, "users": users}, version="1.1")
+
+
+def test_roles_of_1_1_are_counted_and_guarded(config: Settings) -> None:
+    first = send(config, people_11("student", "A"))
+    assert first["state"] == "completed"
+    assert [(f["file"], f["entity"], f["created"]) for f in first["files"]] == [
+        ("orgs.csv", "orgs", 2),
+        ("users.csv", "users", 40),
+        ("users.csv", "roles", 40),
+    ]
+    tried = send(config, people_11("teacher", "A"), dry_run=True)
+    document = send(config, people_11("teacher", "A"))
+    assert (document["state"], document["reasonCode"]) == ("waiting", "guard_changed")
+    assert "40 of 40 records of roles" in document["reason"]
+    for one in (tried, document):
+        assert one["counts"] == {
+            "total": 82,
+            "created": 0,
+            "updated": 40,
+            "unchanged": 42,
+            "deleted": 0,
+            "failed": 0,
+        }
+    with connect(config.write_url) as connection:
+        decide(connection, int(document["jobId"]), "approve")
+    run_import(int(document["jobId"]), config)
+    assert job(config, int(document["jobId"]))["state"] == "completed"
+    moved = send(config, people_11("teacher", "B"))
+    assert (moved["state"], moved["reasonCode"]) == ("waiting", "guard_deleted")
+    assert (moved["counts"]["created"], moved["counts"]["deleted"]) == (40, 40)

@@ -236,7 +236,8 @@ def test_users_of_oneroster_1_1_bring_their_roles(loaded: Settings) -> None:
         }
     ]
     document = send(loaded, csv_file("users", people, header), "users")
-    assert document["counts"] | {"total": 1, "created": 1} == document["counts"]
+    assert document["counts"] | {"total": 3, "created": 3} == document["counts"]
+    assert [(f["entity"], f["created"]) for f in document["files"]] == [("users", 1), ("roles", 2)]
     assert rows(
         loaded,
         "SELECT role_type, role, org_sourced_id FROM roles WHERE user_sourced_id = 't9' ORDER BY 1",

@@ -20,7 +20,6 @@ from rosterhub.model.profiles import READ_PROFILES
 from rosterhub.settings import Settings, settings
 from rosterhub.store.connect import Connection, compiled, connect
 from rosterhub.transfer import difference, options, records, retention
-from rosterhub.transfer.issues import sentence
 from rosterhub.transfer.whole_file import write_whole
 
 app = typer.Typer(
@@ -28,6 +27,8 @@ app = typer.Typer(
 )
 _errors = Console(stderr=True, highlight=False)
 _SHOWN = 20
+_WAITS_FOR_A_PERSON = 3
+"""Exit code: an import was not applied, and will not be by itself. 2 is for wrong usage."""
 
 
 def import_(
@@ -46,10 +47,15 @@ def import_(
     idempotency_key: Annotated[
         str | None, typer.Option(help="Sent again under the same key, it is imported once.")
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end.")] = False,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Follow it to its end; exit code 1: failed, 3: it waits."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Import OneRoster packages or single CSV files."""
+    """Import OneRoster packages or single CSV files. With --wait the exit code says how they ended:
+    0 completed, 1 failed or rejected, 3 nothing is applied before a person has approved it.
+    """
     config = settings()
     if idempotency_key is not None and len(paths) > 1:
         raise typer.BadParameter("--idempotency-key is for one file")
@@ -61,7 +67,7 @@ def import_(
     }
     given = {k: v for k, v in given.items() if v} | ({"dryRun": "true"} if dry_run else {})
     requests = [_request(path, entity, given, idempotency_key, config) for path in paths]
-    failed = False
+    codes: set[int] = set()
     with connect(config.write_url) as connection:
         for path, request in zip(paths, requests, strict=True):
             with path.open("rb") as stream:
@@ -69,15 +75,31 @@ def import_(
             if wait:
                 follow(connection, import_id, quiet=as_json)
             document = _document(connection, import_id)
-            failed = failed or document["state"] in ("failed", "rejected")
+            codes.add(_exit_code(document))
             if as_json:
                 typer.echo(json.dumps({"job": document}, ensure_ascii=False))
             elif wait:
                 _summary(document)
             else:
                 typer.echo(f"import {import_id}: {path.name} is {document['state']}")
-    if failed:
-        raise typer.Exit(1)
+    _end(codes)
+
+
+def _exit_code(document: dict[str, Any]) -> int:
+    """What a script is told of an import."""
+    match document["state"]:
+        case "failed" | "rejected":
+            return 1
+        case "waiting":
+            return _WAITS_FOR_A_PERSON
+        case _:
+            return 0
+
+
+def _end(codes: set[int]) -> None:
+    """Exit with the worst of `codes`."""
+    if worst := next((code for code in (1, _WAITS_FOR_A_PERSON) if code in codes), 0):
+        raise typer.Exit(worst)
 
 
 @app.command("list")
@@ -189,7 +211,10 @@ def health_of_import(
 @app.command()
 def approve(
     import_id: Annotated[int, typer.Argument(metavar="ID")],
-    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end.")] = False,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Follow it to its end; exit code 1: failed, 3: it waits."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Let an import that waits go on."""
@@ -245,12 +270,14 @@ def _decide(
         _summary(document)
     undone: dict[str, Any] = document["undo"] or {}
     if undone.get("state") == "refused":
-        if code := undone.get("code"):
-            _errors.print(sentence(code, {}, language()), markup=False)
+        if reason := undone.get("reason"):
+            _errors.print(reason, markup=False)
         for conflict in undone.get("conflicts", ())[:_SHOWN]:
             words = "{entity} {sourcedId}: {why}, import {jobId}".format_map(conflict)
             _errors.print(words, markup=False)
         raise typer.Exit(1)
+    if wait and decision == "approve":
+        _end({_exit_code(document)})
 
 
 def _submit(connection: Connection, request: records.Request, upload: BinaryIO) -> int:

@@ -47,7 +47,11 @@ def decide(
             raise CannotDecideError(Issue("import_unknown", details={"value": import_id}))
         state, source, dry_run, undoing = row
         wanted = "completed" if decision == "undo" else "waiting"
-        if state != wanted or dry_run or undoing == "queued":
+        if state == wanted and dry_run:
+            raise CannotDecideError(Issue("undo_dry_run", details={"value": import_id}))
+        if state == wanted and undoing == "queued":
+            raise CannotDecideError(Issue("undo_queued", details={"value": import_id}))
+        if state != wanted:
             details = {"value": import_id, "state": state, "expected": wanted}
             raise CannotDecideError(Issue("import_state", details=details))
         match decision:

@@ -18,7 +18,7 @@ from rosterhub.transfer import convert
 from rosterhub.transfer.compare import CREATE, DELETE, OWN, UPDATE, Plan, Records
 from rosterhub.transfer.staged import StagedFile
 
-_ORGS_OF_USER = (
+ORGS_OF_USER = (
     "coalesce((SELECT array_agg(DISTINCT r.org_sourced_id ORDER BY r.org_sourced_id)"
     " FROM roles r WHERE r.user_sourced_id = {user}"
     " AND (r.status = 'active' OR {status} = 'tobedeleted')), '{{}}')"
@@ -277,14 +277,14 @@ def _insert(plan: Plan, *, with_roles: bool) -> str:
 
 
 def _orgs_of_user(file: StagedFile) -> str:
-    return _ORGS_OF_USER.format(user="s.sourced_id", status=convert.status(file))
+    return ORGS_OF_USER.format(user="s.sourced_id", status=convert.status(file))
 
 
 def _refresh(entity: Entity, touched: Records) -> str:
     """Where what a record carries changed, the record changed too."""
     orgs = ""
     if entity.name == "users":
-        orgs = f" org_sourced_ids = {_ORGS_OF_USER.format(user='t.sourced_id', status='t.status')},"
+        orgs = f" org_sourced_ids = {ORGS_OF_USER.format(user='t.sourced_id', status='t.status')},"
     return (
         f"UPDATE {entity.table} t SET date_last_modified = {MOVED_ON},{orgs} {_WRITTEN}"
         f" FROM {touched.table} g"

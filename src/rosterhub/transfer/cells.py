@@ -1,5 +1,6 @@
 """SQL for the text of a record's cells in a CSV file, on the row `t` of its table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rosterhub.model.entities import RECORDS, Entity, Field, Kind
@@ -16,12 +17,18 @@ class Cells:
 
 
 def cells(
-    entity: Entity, profile: str, more_metadata: list[str], relation: str, part: str | None
+    entity: Entity,
+    profile: str,
+    more_metadata: list[str],
+    relation: str,
+    part: str | None,
+    blanked: Mapping[str, str],
 ) -> Cells:
     """The cells after sourcedId, status and dateLastModified, as `profile` writes them.
 
     `relation` is what the row `t` is of. With `part`, the prefix of the sets of `org_part`, what is
-    referred to and may be left out is blank where it is not in that part.
+    referred to and may be left out is blank where it is not in that part. `blanked` is, by column,
+    SQL for the sourcedIds that are not named.
     """
     columns: list[tuple[str, str]] = []
     joins: list[str] = []
@@ -35,6 +42,8 @@ def cells(
             known = f"{part}{RECORDS[field.reference].table}"
             own = f"SELECT sourced_id FROM {part}{entity.table}"
             joins.append(_within(field, join, relation, own, known))
+        elif field.csv in blanked:
+            columns.append((name, _without(field, blanked[field.csv])))
         else:
             columns.append((name, cell(field)))
     columns += [(f"metadata.{key}", metadata(key)) for key in more_metadata]
@@ -52,6 +61,15 @@ def _within(field: Field, join: str, relation: str, own: str, known: str) -> str
         )
     found = f"(SELECT sourced_id AS value FROM {known}) {join}"
     return f" LEFT JOIN {found} ON {join}.value = {cell(field)}"
+
+
+def _without(field: Field, gone: str) -> str:
+    """SQL for the text of a reference's cell that names none of `gone`."""
+    if field.many:
+        listed = f'unnest(t."{field.column}") WITH ORDINALITY AS l(id, n)'
+        names = "string_agg(l.id, ',' ORDER BY l.n)"
+        return f"(SELECT {names} FROM {listed} WHERE l.id NOT IN ({gone}))"
+    return f"CASE WHEN {cell(field)} NOT IN ({gone}) THEN {cell(field)} END"
 
 
 def cell(field: Field) -> str:

@@ -30,7 +30,7 @@ def roles_of_11(connection: Connection, files: list[StagedFile]) -> StagedFile |
     kind = "(SELECT o.type FROM orgs o WHERE o.sourced_id = e.org)"
     if orgs:
         kind = f"coalesce((SELECT o.type FROM {orgs} o WHERE o.sourced_id = e.org), {kind})"
-    connection.execute(
+    made = connection.execute(
         compiled(
             f"CREATE UNLOGGED TABLE {table} AS SELECT row_number() OVER (ORDER BY s.line, e.n)"
             " AS line, overlay(overlay(md5(s.sourced_id || ' ' || e.org) PLACING '4' FROM 13)"
@@ -57,6 +57,7 @@ def roles_of_11(connection: Connection, files: list[StagedFile]) -> StagedFile |
         users.mode,
         table,
         Columns(staged),
+        made.rowcount,
         derived=True,
         replaces=f"t.user_sourced_id IN (SELECT sourced_id FROM {users.table})",
         spares=_roles_of_users_left_out(users),

@@ -18,7 +18,7 @@ from rosterhub.model.entities import ENTITIES, Entity
 from rosterhub.store import history, versions
 from rosterhub.store.connect import Connection, compiled
 from rosterhub.transfer.export_options import Choice, ChoiceError
-from rosterhub.transfer.export_rows import before, live
+from rosterhub.transfer.export_rows import Between, before, between, live
 from rosterhub.transfer.export_rows import rows as rows_of
 
 _CHUNK = 1 << 18
@@ -47,8 +47,8 @@ def export_file(
         ChoiceError: there is no such org.
     """
     with connection.transaction():
-        until = _begin(connection, choice, tell)
-        header, rows = _file(connection, entity, choice, until)
+        states = between(connection, choice, _begin(connection, choice, tell))
+        header, rows = _file(connection, entity, choice, states)
         # Closed before the transaction, which cannot end while rows are still to come.
         with closing(rows) as chunks:
             yield header + next(chunks, b"")
@@ -59,7 +59,8 @@ def export_package(
     connection: Connection, choice: Choice, tell: Tell | None = None
 ) -> Generator[bytes]:
     """The whole roster as a OneRoster zip, in chunks; every file of one moment. A file without rows
-    is left out.
+    is left out, but from a bulk package only where there never was a row: of what is absent, who
+    takes it would keep all that they have.
 
     Raises:
         ChoiceError: there is no such org.
@@ -70,13 +71,15 @@ def export_package(
         zipfile.ZipFile(cast("IO[bytes]", out), "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         until = _begin(connection, choice, tell)
+        states = between(connection, choice, until)
         if choice.as_of is None:
             archive.comment = f"next since {_text(until)}".encode()
         present: set[str] = set()
         for entity in ENTITIES.values():
-            header, rows = _file(connection, entity, choice, until)
+            header, rows = _file(connection, entity, choice, states)
             with closing(rows) as chunks:
-                if first := next(chunks, None):
+                first = next(chunks, b"")
+                if first or (not choice.since and _was_there(connection, entity)):
                     present.add(entity.name)
                     with archive.open(entity.file, "w", force_zip64=True) as member:
                         member.write(header + first)
@@ -85,11 +88,18 @@ def export_package(
                             yield from out.drain()
         if choice.since and not present:
             # Nothing has changed: importers expect some file.
-            header, _ = _file(connection, ENTITIES["orgs"], choice, until)
+            header, _ = _file(connection, ENTITIES["orgs"], choice, states)
             archive.writestr(ENTITIES["orgs"].file, header)
             present.add("orgs")
         archive.writestr("manifest.csv", _manifest(choice, present))
     yield from out.drain()
+
+
+def _was_there(connection: Connection, entity: Entity) -> bool:
+    """Whether there is any record of an entity, deleted or not."""
+    query = compiled(f"SELECT EXISTS (SELECT FROM {entity.table})")
+    row = connection.execute(query).fetchone()
+    return row is not None and row[0]
 
 
 def _begin(connection: Connection, choice: Choice, tell: Tell | None) -> datetime:
@@ -143,7 +153,8 @@ _IDENTIFIERS = (
 def _package_name(connection: Connection, choice: Choice) -> str:
     found = connection.execute(_IDENTIFIERS, {"orgs": list(choice.orgs)}).fetchall()
     code = found[0][0] if len(found) == 1 else None
-    day = (choice.as_of or datetime.now(UTC)).date()
+    # A day of whoever reads the name: as it was stated, else where we are.
+    day = (choice.as_of or datetime.now().astimezone()).date()
     return package_name(choice, day, code)
 
 
@@ -173,10 +184,10 @@ def _manifest(choice: Choice, present: set[str]) -> str:
 
 
 def _file(
-    connection: Connection, entity: Entity, choice: Choice, until: datetime
+    connection: Connection, entity: Entity, choice: Choice, states: Between
 ) -> tuple[bytes, Generator[bytes]]:
     """The header line of a file, and its rows in chunks; none where it has no row."""
-    names, query = rows_of(connection, entity, choice, until)
+    names, query = rows_of(connection, entity, choice, states)
     end = b"\r\n" if choice.quoted else b"\n"
     header = io.StringIO()
     csv.writer(header, lineterminator="").writerow(names)

@@ -16,8 +16,9 @@ from rosterhub.model.profiles import DEFAULT_PROFILE, PROFILES, Profile
 class Choice:
     """What to export, and how.
 
-    `as_of` is a moment in the past; `since` asks for what changed after it, and only that; `orgs`
-    limits the roster to theirs. `excel` is for a spreadsheet to show, never to be imported.
+    `as_of` is a moment in the past, in the zone in which it was stated; `since` asks for what
+    changed after it, and only that; `orgs` limits the roster to theirs. `excel` is for a
+    spreadsheet to show, never to be imported.
     """
 
     profile: Profile = PROFILES[DEFAULT_PROFILE]
@@ -108,4 +109,4 @@ def _moment(name: str, found: dict[str, str], history_days: int) -> datetime | N
         raise ChoiceError(f"{name} lies in the future.")
     if moment < datetime.now(UTC) - timedelta(days=history_days):
         raise ChoiceError(f"{name} is more than {history_days} days ago (HISTORY_DAYS).")
-    return moment.astimezone(UTC)
+    return moment

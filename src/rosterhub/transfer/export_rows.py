@@ -1,11 +1,11 @@
 """SQL for the rows of one file of an export: all that is live, a part of it, or what has changed.
 
 A delta is the difference between two states: the roster as it was to whoever exported it at the
-moment `since`, and as it is now; both limited to the same orgs. What is equal is not in it, what is
-only in the former is `tobedeleted`. States are told by the order of commits (docs/adr/0013).
+moment `since`, and as it is now; both limited to the same orgs, and `closed`. What is equal is not
+in it, what is only in the former is `tobedeleted`. States are told by the order of commits
+(docs/adr/0013).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,41 +18,65 @@ from rosterhub.store.documents import instant
 from rosterhub.store.schema import columns
 from rosterhub.transfer import org_part
 from rosterhub.transfer.cells import Cells, cells
+from rosterhub.transfer.closed import Closed, Loose, State
 from rosterhub.transfer.export_options import Choice
 from rosterhub.transfer.spreadsheet import EYES_ONLY, harmless_sql
 
-State = Callable[[Entity], str]
-"""Gives the FROM item for an entity's live records in one state of the roster."""
 _NOW, _THEN = "n_", "h_"
 """What the sets of `org_part` begin with, of either state."""
 _SYSTEM = ("sourcedId", "status", "dateLastModified")
 
 
+@dataclass(frozen=True, slots=True)
+class Between:
+    """The states that an export is about: `now`, and of a delta `then`; `until` is when it ends."""
+
+    until: datetime
+    now: Closed
+    then: Closed | None
+
+
+def between(connection: Connection, choice: Choice, until: datetime) -> Between:
+    """The states that `choice` asks for."""
+    then = choice.since and Closed(
+        connection, before(choice.since), before(choice.since, "tobedeleted")
+    )
+    return Between(until, Closed(connection, live, _deleted), then or None)
+
+
 def rows(
-    connection: Connection, entity: Entity, choice: Choice, until: datetime
+    connection: Connection, entity: Entity, choice: Choice, states: Between
 ) -> tuple[list[str], str]:
-    """The header, and a SELECT of texts. `until` is when a delta ends."""
+    """The header, and a SELECT of texts."""
     more = _more_metadata(connection, entity, choice)
     orgs = sql.Literal(list(choice.orgs)).as_string(connection) + "::text[]"
     sets: list[str] = []
 
-    def side(state: State, prefix: str, whole: State) -> _Side:
+    def side(state: State, prefix: str, whole: State, loose: Loose) -> _Side:
         if choice.orgs:
             sets.extend(org_part.sets(orgs, prefix, whole))
         part = prefix if choice.orgs else None
-        made = cells(entity, choice.profile.id, more, state(entity), part)
-        limit = f" WHERE t.sourced_id IN (SELECT sourced_id FROM {prefix}{entity.table})"
-        return _Side(made, f"{state(entity)} t{made.joins}{limit if part else ''}")
+        made = cells(entity, choice.profile.id, more, state(entity), part, loose.blanked)
+        limit = ""
+        if part:
+            limit = f" WHERE t.sourced_id IN (SELECT sourced_id FROM {prefix}{entity.table})"
+        elif loose.left_out:
+            limit = f" WHERE t.sourced_id NOT IN ({loose.left_out})"
+        return _Side(made, f"{state(entity)} t{made.joins}{limit}")
 
-    if choice.since:
-        then = before(choice.since)
-        # Without orgs to come and go between, what has not changed would be on both sides.
-        changed = not choice.orgs
-        now = side(_live_late(choice.since) if changed else live, _NOW, live)
-        former = side(_replaced_late(choice.since) if changed else then, _THEN, then)
-        body = _difference(entity, now, former, until)
+    # A part is closed by itself.
+    loose = Loose() if choice.orgs else states.now.loose(entity)
+    if choice.since and states.then:
+        then = states.then.live
+        loose_then = Loose() if choice.orgs else states.then.loose(entity)
+        # Where nothing comes and goes with something else, what has not changed would be on both
+        # sides.
+        changed = not (choice.orgs or loose or loose_then)
+        now = side(_live_late(choice.since) if changed else live, _NOW, live, loose)
+        former = side(_replaced_late(choice.since) if changed else then, _THEN, then, loose_then)
+        body = _difference(entity, now, former, states.until)
     else:
-        now = side(live, _NOW, live)
+        now = side(live, _NOW, live, loose)
         values = ["t.sourced_id", "NULL", "NULL", *(value for _, value in now.cells.columns)]
         body = f"SELECT {_listed(values)} FROM {now.source}"
     header = [*_SYSTEM, *(name for name, _ in now.cells.columns)]
@@ -88,14 +112,18 @@ def live(entity: Entity) -> str:
     return f"(SELECT * FROM {entity.table} WHERE status = 'active')"
 
 
-def before(since: datetime) -> State:
-    """What was active to whoever exported the roster at `since`."""
+def _deleted(entity: Entity) -> str:
+    return f"(SELECT * FROM {entity.table} WHERE status = 'tobedeleted')"
+
+
+def before(since: datetime, status: str = "active") -> State:
+    """What was active, or had another status, to whoever exported the roster at `since`."""
     late = versions.late(since)
 
     def state(entity: Entity) -> str:
         return (
-            f"(SELECT {_names(entity)} FROM {entity.table} WHERE status = 'active'"
-            f" AND valid_from NOT IN {late} UNION ALL {_replaced(entity, late)})"
+            f"(SELECT {_names(entity)} FROM {entity.table} WHERE status = '{status}'"
+            f" AND valid_from NOT IN {late} UNION ALL {_replaced(entity, late, status)})"
         )
 
     return state
@@ -111,9 +139,9 @@ def _replaced_late(since: datetime) -> State:
     return lambda e: f"({_replaced(e, late)})"
 
 
-def _replaced(entity: Entity, late: str) -> str:
+def _replaced(entity: Entity, late: str, status: str = "active") -> str:
     return (
-        f"SELECT {_names(entity)} FROM history.{entity.table} WHERE status = 'active'"
+        f"SELECT {_names(entity)} FROM history.{entity.table} WHERE status = '{status}'"
         f" AND valid_to IN {late} AND valid_from NOT IN {late}"
     )
 

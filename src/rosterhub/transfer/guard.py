@@ -37,7 +37,7 @@ def alarms(
     found: list[Alarm] = []
     for plan in plans:
         deleted, changed = plan.deleted + plan.gone.count, plan.updated
-        if max(deleted, changed) < config.guard_least_records or plan.file.derived:
+        if max(deleted, changed) < config.guard_least_records or plan.file.owner:
             continue
         row = connection.execute(
             compiled(
@@ -57,11 +57,11 @@ def alarms(
     return found
 
 
-def issues(found: Iterable[Alarm]) -> list[Issue]:
+def issues(found: Iterable[Alarm], *, dry_run: bool = False) -> list[Issue]:
     """The alarms as an import's warnings."""
     return [
         Issue(
-            f"guard_{alarm.what}",
+            f"guard_{alarm.what}{'_dry_run' if dry_run else ''}",
             "warning",
             details={
                 "value": alarm.count,

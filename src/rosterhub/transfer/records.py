@@ -108,8 +108,10 @@ SAME_KEY = (
     " AND source_system = %(source)s AND api_key IS NOT DISTINCT FROM %(api_key)s"
 )
 ADD_CHUNKS = "COPY import_chunks (import_id, number, data) FROM STDIN (FORMAT BINARY)"
-SEAL = "UPDATE imports SET size = %s, fingerprint = %s WHERE id = %s"
-"""Once the upload is complete: its size and its `fingerprint`."""
+SEAL = (
+    "UPDATE imports SET size = %s, fingerprint = %s, created_at = clock_timestamp() WHERE id = %s"
+)
+"""Once the upload is complete: its size and its `fingerprint`; only from now on is it there."""
 
 
 def parameters(request: Request) -> dict[str, Any]:
@@ -221,9 +223,17 @@ def advance(connection: Connection, import_id: int, **columns: Any) -> None:
 
 
 def finish(connection: Connection, import_id: int, **columns: Any) -> None:
-    """End the import: set columns, its state among them; raises EndedError as `advance` does."""
+    """End the import: set columns, its state among them; raises EndedError as `advance` does.
+
+    One that applied nothing has done nothing, whatever it would have done when it waited.
+    """
+    if columns["state"] != "completed":
+        columns = {**_NOTHING_DONE, **columns}
     if not _set(connection, import_id, columns, f" AND {UNENDED}", ending=True):
         raise EndedError
+
+
+_NOTHING_DONE = {"created": 0, "updated": 0, "unchanged": 0, "deleted": 0, "files": list[Any]()}
 
 
 def _set(
@@ -324,11 +334,12 @@ def keep_upload(connection: Connection, import_id: int) -> None:
 
 def superseded_by(connection: Connection, import_id: int, source: str) -> int | None:
     """The latest import of `source` that was sent after this one and is applied: newer, so an
-    old file must not take its place.
+    old file must not take its place. One whose upload was complete before this one's is none.
     """
     row = connection.execute(
-        "SELECT max(id) FROM imports WHERE id > %s AND source_system = %s AND state = 'completed'"
-        " AND NOT dry_run",
+        "SELECT max(l.id) FROM imports i JOIN imports l ON l.id > i.id"
+        " AND l.created_at > i.created_at WHERE i.id = %s AND l.source_system = %s"
+        " AND l.state = 'completed' AND NOT l.dry_run",
         [import_id, source],
     ).fetchone()
     return row[0] if row else None
@@ -409,10 +420,18 @@ def document(
         "createdAt": _time(row[18]),
         "startedAt": _time(row[19]),
         "finishedAt": _time(row[20]),
-        "undo": row[21],
+        "undo": row[21] and _undo(row[21], language),
         "errors": [issue_document(i, language) for i in errors],
         "warnings": [issue_document(i, language) for i in warnings],
     }
+
+
+def _undo(undo: dict[str, Any], language: Language) -> dict[str, Any]:
+    """What became of an undo, with the sentence for why it was refused."""
+    if "code" not in undo:
+        return undo
+    code, details = undo["code"], undo.get("details", {})
+    return {"state": undo["state"], "code": code, "reason": sentence(code, details, language)}
 
 
 def is_over(row: tuple[Any, ...]) -> bool:

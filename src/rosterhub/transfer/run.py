@@ -33,7 +33,7 @@ from rosterhub.transfer.package import Package, open_package, single_file
 from rosterhub.transfer.skip import leave_out
 from rosterhub.transfer.stage import stage
 from rosterhub.transfer.staged import StagedFile
-from rosterhub.transfer.undo import undo
+from rosterhub.transfer.undo import name_taken, undo
 from rosterhub.transfer.upload import Upload
 
 _ATTEMPTS = 5
@@ -170,15 +170,23 @@ def _take_back(connection: Connection, config: Settings, import_id: int, *, forc
             raise RefusedError(Issue("undo_too_late"))
         done = undo(connection, import_id, force=force)
     except RefusedError as refused:
-        kept: dict[str, Any] = {"state": "refused", "code": refused.issue.code}
-    except psycopg.errors.UniqueViolation as error:
-        kept = {"state": "refused", "constraint": error.diag.constraint_name}
+        kept = _refused(refused.issue)
+    except psycopg.errors.UniqueViolation:
+        taken = name_taken(connection, import_id)
+        if not taken:
+            raise
+        kept = _refused(taken)
     except psycopg.errors.DiskFull:
-        kept = {"state": "refused", "code": "disk_full"}
+        kept = _refused(Issue("disk_full"))
     else:
         kept = done.document
     records.update(connection, import_id, undo=kept)
     _log.info("import undo ended", import_id=import_id, outcome=kept["state"])
+
+
+def _refused(issue: Issue) -> dict[str, Any]:
+    """An undo that did nothing, as the import's row keeps it."""
+    return {"state": "refused", **(records.reason(issue) or {})}
 
 
 def _forgotten(connection: Connection, config: Settings, import_id: int) -> bool:
@@ -231,7 +239,7 @@ class _Run:
     def steps(self) -> None:
         """Everything in order, without what stands in the base word by word if that will do."""
         records.begin(self.connection, self.job.id)
-        if self.job.approved and (later := self._superseded_by()):
+        if later := self._superseded_by():
             raise RefusedError(Issue("import_superseded", details={"value": later}))
         self.stood = versions.tokens(self.connection)
         self.base = find(self.connection, self.job.request, self.stood)
@@ -242,7 +250,11 @@ class _Run:
             self._attempt()
 
     def _superseded_by(self) -> int | None:
-        """The later import that was under way when this one was approved, and is applied now."""
+        """The later import that is applied already: it came first where this one was approved late,
+        or was taken up late after its job was lost.
+        """
+        if self.job.request.dry_run:
+            return None
         return records.superseded_by(self.connection, self.job.id, self.job.request.source)
 
     def _attempt(self) -> bool:
@@ -291,6 +303,7 @@ class _Run:
             if self.base and self._doubted(plans, by):
                 return False
         if self.job.request.dry_run:
+            self._alarms(plans, dry_run=True)
             difference.write(self.connection, self.job.id, plans)
             with as_it_would_be(self.connection, plans):
                 health.write(self.connection, self.job.id)
@@ -344,13 +357,11 @@ class _Run:
 
     def _has_to_wait(self, plans: list[Plan]) -> bool:
         """Whether a person has to look at the import first; it is then in the state waiting."""
-        found = guard.alarms(self.connection, plans, self.job.request.source, self.config)
-        new_year = guard.rollover(self.connection, plans)
-        warnings = guard.issues(found) + ([new_year] if new_year else [])
-        records.add_issues(self.connection, self.job.id, warnings)
-        deleted = sum(p.deleted + p.gone.count for p in plans if not p.file.derived)
-        updated = sum(p.updated for p in plans if not p.file.derived)
+        own = [p for p in plans if not p.file.owner]
+        deleted = sum(p.deleted + p.gone.count for p in own)
+        updated = sum(p.updated for p in own)
         seen = self.job.approved and deleted <= self.job.deleted and updated <= self.job.updated
+        found = self._alarms(plans, seen=seen)
         if not found or seen:
             return False
         difference.write(self.connection, self.job.id, plans)
@@ -358,6 +369,17 @@ class _Run:
         records.drop_staging(self.connection, self.job.id)
         _log.warning("import waits for approval", import_id=self.job.id)
         return True
+
+    def _alarms(
+        self, plans: list[Plan], *, seen: bool = False, dry_run: bool = False
+    ) -> list[guard.Alarm]:
+        """What the guard says, with what it warns of; of what somebody has `seen` it does not."""
+        found = guard.alarms(self.connection, plans, self.job.request.source, self.config)
+        new_year = guard.rollover(self.connection, plans)
+        warnings = [] if seen else guard.issues(found, dry_run=dry_run)
+        warnings += [new_year] if new_year else []
+        records.add_issues(self.connection, self.job.id, warnings)
+        return found
 
     def fail(self, issue: Issue) -> None:
         """End as failed; the roster is as it was."""
@@ -506,7 +528,7 @@ class _Run:
 
     def _end(self, state: records.State, plans: list[Plan], reason: Issue | None = None) -> None:
         """Say in one statement how it ended and what was done, or would be."""
-        own = [p for p in plans if not p.file.derived]
+        own = [p for p in plans if not p.file.owner]
         files: list[dict[str, Any]] = []
         for plan in own:
             deleted = plan.deleted + plan.gone.count
@@ -525,7 +547,7 @@ class _Run:
                     "failed": plan.file.left_out,
                 }
             )
-        names = ("created", "updated", "unchanged", "deleted", "failed")
+        names = ("total", "created", "updated", "unchanged", "deleted", "failed")
         counts = {name: sum(f[name] for f in files) for name in names}
         if counts["failed"] and not reason:
             reason = Issue("rows_left_out", details={"value": counts["failed"]})
@@ -539,7 +561,6 @@ class _Run:
             reason=records.reason(reason),
             files=files,
             timings=self.timings,
-            total=self.total,
             warnings=warnings,
             **counts,
         )

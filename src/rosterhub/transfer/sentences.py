@@ -662,6 +662,18 @@ CODES: dict[str, Sentence] = {
         "{entity} の {held} 件のうち {value} 件({percent}%)が変更されます。取り込みを止めています。"
         "差分を確かめてから、承認または却下してください。",
     ),
+    "guard_deleted_dry_run": S(
+        "{value} of {held} records of {entity} would be deleted ({percent}%). Sent without"
+        " dryRun, the import would wait for somebody to approve it.",
+        "{entity} の {held} 件のうち {value} 件({percent}%)が削除されます。試行(dry run)で"
+        "なければ、承認されるまで待機します。",
+    ),
+    "guard_changed_dry_run": S(
+        "{value} of {held} records of {entity} would be changed ({percent}%). Sent without"
+        " dryRun, the import would wait for somebody to approve it.",
+        "{entity} の {held} 件のうち {value} 件({percent}%)が変更されます。試行(dry run)で"
+        "なければ、承認されるまで待機します。",
+    ),
     "year_rollover": S(
         "This looks like a new school year: {value} is new, and {moved} of {graded} people move up"
         " one grade.",
@@ -685,15 +697,32 @@ CODES: dict[str, Sentence] = {
         "The import was cancelled; nothing was applied.",
         "取り込みは中止されました。何も反映していません。",
     ),
+    "undo_dry_run": S(
+        "Import {value} was a dry run: it changed nothing, so there is nothing to take back.",
+        "取り込み {value} は試行(dry run)で、何も変更していないため、取り消すものがありません。",
+    ),
+    "undo_queued": S(
+        "Import {value} is being taken back already. Wait until that has ended.",
+        "取り込み {value} はすでに取り消しの途中です。終わるまでお待ちください。",
+    ),
     "undo_too_late": S(
         "What the import replaced is older than the history that is kept (HISTORY_DAYS), so it"
         " cannot be put back; nothing was changed.",
         "取り込みで置き換えられた内容は履歴の保存期間(HISTORY_DAYS)を過ぎているため、"
         "元に戻せません。何も変更していません。",
     ),
+    "undo_name_taken": S(
+        "{value} of {entity} would get back a {column} that belongs to {other} now; nothing was"
+        " changed. Give {other} another one, or take back what gave it that, then undo again.",
+        "{entity} の {value} に戻す {column} を、今は {other} が使っているため、何も変更して"
+        "いません。{other} の {column} を変えるか、それを与えた取り込みを取り消してから、もう一度"
+        "行ってください。",
+    ),
     "import_superseded": S(
-        "A later import of this source was applied meanwhile ({value}). Reject this one.",
-        "その後に同じ送信元の取り込み({value})が反映されています。却下してください。",
+        "A later import of this source was applied meanwhile ({value}), so this older one is not."
+        " If it waits, reject it; if its file is what should hold, send it again.",
+        "その後に同じ送信元の取り込み({value})が反映されているため、これは反映しません。待機中なら"
+        "却下してください。このファイルの内容が正しいときは、もう一度送ってください。",
     ),
     "disk_full": S(
         "The disk of the database is full; nothing was changed. Have the hub's operator make room,"

@@ -11,10 +11,11 @@ from rosterhub.transfer.package import Mode
 class StagedFile:
     """One file in its staging table.
 
-    `derived` ones were made from another file and do not count as rows of their own; `replaces` is
+    `derived` ones were made from another file, whose name they have; `replaces` is
     then a predicate on the table (alias `t`) for the records that this file alone decides about,
     and `spares` one for those that are never deleted for not being in the file. Its records are
-    the sending system's, or the `owner`'s, if it has one. `assumed` says that nobody said its mode.
+    the sending system's, or the `owner`'s, if it has one: then nobody sent them, and they are not
+    counted. `assumed` says that nobody said its mode.
     `odd` holds what the text showed: `spaces` (a cell that begins or ends with white space), `NULL`
     and `tobedeleted` (the literals), `private` (a private-use character), `lost` and `doubt` (what
     stands in for a character, surely or perhaps), so that what deals with them runs only where they

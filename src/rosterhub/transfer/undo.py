@@ -14,7 +14,10 @@ from psycopg.types.json import Jsonb
 from rosterhub.model.entities import RECORDS, SYSTEM_FIELDS, Entity, Field
 from rosterhub.store import history, versions
 from rosterhub.store.connect import Connection, compiled
-from rosterhub.store.schema import columns
+from rosterhub.store.schema import LIVE, columns
+from rosterhub.store.times import MOVED_ON
+from rosterhub.transfer.apply import ORGS_OF_USER
+from rosterhub.transfer.issues import Issue
 
 SHOWN = 1_000
 """Conflicts that are listed; all are counted."""
@@ -66,7 +69,10 @@ def undo(connection: Connection, import_id: int, *, force: bool = False) -> Undo
         psycopg.errors.SerializationFailure: another change came in between; begin again.
     """
     touched = [e for e in RECORDS.values() if _wrote(connection, e, import_id)]
-    history.ensure_partitions(connection, [e.name for e in touched])
+    names = {e.name for e in touched}
+    # Where roles go or come back, so do orgs of their users.
+    names |= {"users"} if "roles" in names else set()
+    history.ensure_partitions(connection, names)
     with connection.transaction():
         connection.execute("SELECT FROM imports WHERE id = %s FOR UPDATE", [import_id])
         for entity in touched:
@@ -79,6 +85,7 @@ def undo(connection: Connection, import_id: int, *, force: bool = False) -> Undo
         if total and not force:
             return Undone(False, 0, 0, tuple(conflicts[:SHOWN]), total)
         restored = removed = 0
+        _list_users_with_orgs(connection, touched, import_id)
         for entity in touched:
             _to_history(connection, entity, import_id)
             removed += _remove(connection, entity)
@@ -86,13 +93,38 @@ def undo(connection: Connection, import_id: int, *, force: bool = False) -> Undo
             _let_names_go(connection, entity)
         for entity in touched:
             restored += _restore(connection, entity)
-        connection.execute(versions.RENEW, [[e.name for e in touched]])
+        _set_orgs(connection)
+        connection.execute(versions.RENEW, [sorted(names)])
         done = Undone(True, restored, removed, tuple(conflicts[:SHOWN]), total)
         connection.execute(
             "UPDATE imports SET state = 'undone', undo = %s WHERE id = %s",
             [Jsonb(done.document), import_id],
         )
     return done
+
+
+def name_taken(connection: Connection, import_id: int) -> Issue | None:
+    """Why the import `import_id` cannot be taken back: who holds now the name of somebody who would
+    get it back. None where nobody does.
+    """
+    for entity in RECORDS.values():
+        for unique in (f for f in entity.stored_fields if f.unique):
+            row = connection.execute(
+                compiled(
+                    f"SELECT h.sourced_id, t.sourced_id FROM history.{entity.table} h"
+                    f' JOIN {entity.table} t ON t."{unique.column}" = h."{unique.column}"'
+                    f" WHERE h.replaced_by = %(id)s AND h.{LIVE} AND t.{LIVE}"
+                    " AND t.sourced_id <> h.sourced_id AND t.import_id IS DISTINCT FROM %(id)s"
+                    " ORDER BY 1, 2 LIMIT 1"
+                ),
+                {"id": import_id},
+            ).fetchone()
+            if row:
+                details = {"entity": entity.name, "column": unique.csv}
+                return Issue(
+                    "undo_name_taken", details={**details, "value": row[0], "other": row[1]}
+                )
+    return None
 
 
 def _wrote(connection: Connection, entity: Entity, import_id: int) -> bool:
@@ -238,3 +270,51 @@ def _restore(connection: Connection, entity: Entity) -> int:
     return connection.execute(
         compiled(f"UPDATE {entity.table} t SET {sets}, valid_from = now() FROM {_before(entity)}")
     ).rowcount
+
+
+def _list_users_with_orgs(connection: Connection, touched: list[Entity], import_id: int) -> None:
+    """The users who are given back a row, or a role, or lose one; before and after the undo."""
+    queries = ["SELECT NULL::text AS sourced_id"]
+    for entity in touched:
+        if entity.name == "users":
+            queries.append("SELECT sourced_id FROM undo_users WHERE old AND conflict IS NULL")
+        if entity.name == "roles":
+            queries += [
+                f"SELECT r.user_sourced_id FROM {rows} r JOIN undo_roles u USING (sourced_id)"
+                " WHERE u.conflict IS NULL"
+                for rows in (
+                    "roles",
+                    f"(SELECT * FROM history.roles WHERE replaced_by = {import_id})",
+                )
+            ]
+    connection.execute(
+        compiled(f"CREATE TEMP TABLE orgs_in_question ON COMMIT DROP AS {' UNION '.join(queries)}")
+    )
+    connection.execute("ANALYZE orgs_in_question")
+
+
+def _set_orgs(connection: Connection) -> None:
+    """Let users have the orgs of the roles that they have now: a user whom something later touched
+    is no more what the row given back says, or is given back none. One who is deleted again had
+    those that they had.
+    """
+    orgs = ORGS_OF_USER.format(user="t.sourced_id", status="t.status")
+    connection.execute(
+        compiled(
+            "CREATE TEMP TABLE orgs_to_set ON COMMIT DROP AS SELECT * FROM ("
+            f"SELECT t.sourced_id, t.org_sourced_ids AS held, {orgs} AS orgs"
+            " FROM users t JOIN orgs_in_question USING (sourced_id)"
+            " WHERE t.status <> 'tobedeleted' OR t.valid_from <> now()) q"
+            " WHERE held IS DISTINCT FROM orgs"
+        )
+    )
+    mine = ", orgs_to_set o WHERE o.sourced_id = t.sourced_id"
+    # What was given back a row just now was kept before that.
+    kept = history.keep(RECORDS["users"], f"{mine} AND t.valid_from <> now()", "NULL")
+    connection.execute(compiled(kept))
+    connection.execute(
+        compiled(
+            f"UPDATE users t SET org_sourced_ids = o.orgs, date_last_modified = {MOVED_ON},"
+            " valid_from = now() FROM orgs_to_set o WHERE o.sourced_id = t.sourced_id"
+        )
+    )
