@@ -68,7 +68,8 @@ def serving(config: Settings, folder: Path, **environment: str) -> Iterator[Api]
             config, "api", "--port", str(port), out=out, TMPDIR=str(folder), **environment
         ) as process,
     ):
-        until(lambda: process.poll() is not None or answers(url), 30)
+        until(lambda: process.poll() is not None or answers(url))
+        assert process.poll() is None, log.read_text("utf-8")
         yield Api(process, url, log, config)
 
 
@@ -101,6 +102,7 @@ def test_an_import_goes_through_the_api_to_the_worker(config: Settings, tmp_path
         assert sent.status_code == 202
         job = f"{api.url}{JOBS}/{sent.json()['jobId']}"
         until(lambda: httpx.get(job, headers=HEADERS).json()["job"]["state"] == "completed")
+        until(lambda: "CSV import completed" in log.read_text("utf-8"))
         for process in (api.process, worker):
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
