@@ -45,7 +45,7 @@ def serving(config: Settings, app: Starlette | None = None) -> Iterator[httpx.Cl
     until(lambda: server.started and _connected(app))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
-        with httpx.Client(base_url=url, timeout=10) as client:
+        with httpx.Client(base_url=url, timeout=30) as client:
             yield client
     finally:
         server.should_exit = True
@@ -86,7 +86,7 @@ def process(config: Settings) -> Iterator[tuple[httpx.Client, Callable[[], int]]
         return child.wait(60)
 
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             until(lambda: child.poll() is not None or _answers(client))
             assert child.poll() is None
             yield client, stop

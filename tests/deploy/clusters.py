@@ -85,7 +85,7 @@ def as_owner(command: list[str], environment: dict[str, str]) -> Iterator[subpro
     finally:
         # PostgreSQL's fast shutdown.
         process.send_signal(2)
-        process.wait(30)
+        process.wait(60)
 
 
 def prepared(programs: Path, folder: Path) -> Cluster:

@@ -49,7 +49,7 @@ def test_services_that_started_before_the_schema_work_once_it_is_there(
         sent = httpx.post(f"{api.url}/api/v1.2/csv/import/orgs", files=upload, headers=headers)
         assert sent.status_code == 202
         job = sent.json()["statusUrl"]
-        until(lambda: httpx.get(job, headers=headers).json()["job"]["state"] == "completed", 30)
+        until(lambda: httpx.get(job, headers=headers).json()["job"]["state"] == "completed")
         at_work = rosterhub(config, "worker", "--check")
         assert (at_work.stdout, at_work.stderr) == ("A worker is at work.\n", "")
         assert worker.poll() is None

@@ -167,7 +167,7 @@ def test_the_hub_works_after_a_restore(config: Settings, hub: Installation) -> N
         assert ids(api, {"Authorization": f"Bearer {token}"}) == restored
         assert ids(api, by_key, asOf=before.isoformat()) == restored
         with worker(config):
-            until(lambda: "p5" in ids(api, by_key), 30)
+            until(lambda: "p5" in ids(api, by_key))
             # And while it runs, a restore waits for somebody to say that it should.
             refused = hub.rosterhub("db", "restore", str(hub.backups[0]))
             assert refused.returncode == 1
@@ -200,7 +200,7 @@ class worker:  # noqa: N801 (used as a function is)
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(60)
 
 
 def truncated(data: bytes) -> bytes:

@@ -124,7 +124,9 @@ def test_an_answer_in_drops_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     def drip(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
         request.end_headers()
-        while not stop.wait(0.02):
+        for _ in range(500):
+            if stop.wait(0.02):
+                return
             try:
                 request.wfile.write(b" ")
             except OSError:
