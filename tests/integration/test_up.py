@@ -209,7 +209,7 @@ def a_plain_user() -> Iterator[Owner]:
     places = [Path(sys.executable), Path(sys.executable).resolve(), Path(__file__).resolve()]
     folders = {folder for place in places for folder in place.parents}
     # One test run at a time: another would take the modes of ours for those to go back to.
-    with Path(__file__).open() as turn:
+    with Path(sys.executable).open("rb") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         modes = {folder: stat.S_IMODE(folder.stat().st_mode) for folder in folders}
         for place in places:
