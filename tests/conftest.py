@@ -3,6 +3,7 @@
 `--postgres DIR` uses the PostgreSQL whose binaries lie in DIR instead of the embedded one.
 """
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -20,6 +22,10 @@ from rosterhub.ops.system_user import hand_over, server_owner
 from rosterhub.settings import Settings
 from rosterhub.store import migrate
 from tests.hubs import free_port
+
+if "CI" not in os.environ:  # where Hypothesis has no deadline either
+    hypothesis.settings.register_profile("ours", deadline=None)
+    hypothesis.settings.load_profile("ours")
 
 _FAST = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
 

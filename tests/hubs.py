@@ -1,5 +1,6 @@
 """`rosterhub up` and its like as tests run them: processes of their own, gone when the test is."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -69,7 +70,7 @@ class Up:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end; its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 @contextmanager
@@ -132,6 +133,14 @@ def free_port() -> int:
             return port
 
 
+@contextmanager
+def deaf_port() -> Iterator[int]:
+    """A port that nobody listens on, nor can until the block ends."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
 def command(pid: int) -> str:
     """The command line of a process, empty when there is none with this number."""
     try:
@@ -145,7 +154,8 @@ def family(pid: int) -> list[int]:
     found = [pid]
     for current in found:
         for children in Path(f"/proc/{current}/task").glob("*/children"):
-            found += map(int, children.read_text().split())
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                found += map(int, children.read_text().split())
     return found
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import httpx
 import uvicorn
@@ -17,6 +18,8 @@ from starlette.applications import Starlette
 from rosterhub.api.app import create_app
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
+
+Answer = TypeVar("Answer")
 
 KEY = "a-key-of-the-manual"
 """A key that may do what the manual's plain INSERT lets it."""
@@ -35,21 +38,31 @@ def add_key(config: Settings, key: str = KEY, *, scopes: tuple[str, ...] = ()) -
 def serving(config: Settings, app: Starlette | None = None) -> Iterator[httpx.Client]:
     """The API on a free port, until the block ends; its shutdown is a whole one."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(app or create_app(config), log_config=None, access_log=False)
-    )
+    app = app or create_app(config)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
-    until(lambda: server.started)
+    until(lambda: server.started and _connected(app))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
-        with httpx.Client(base_url=url, timeout=10) as client:
+        with httpx.Client(base_url=url, timeout=30) as client:
             yield client
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
         listener.close()
         assert not thread.is_alive()
+
+
+def _connected(app: Starlette) -> bool:
+    """Whether each pool has a connection: a request that came earlier would wait a second for one
+    and be refused. Where the database is away a pool has tried; a server around ours has none."""
+    state = getattr(app, "state", None)
+    pools = state.hub.levels._pools.values() if state else ()
+    return all(
+        stats["pool_available"] or stats.get("connections_errors")
+        for stats in [pool.get_stats() for pool in pools]
+    )
 
 
 @contextmanager
@@ -70,11 +83,12 @@ def process(config: Settings) -> Iterator[tuple[httpx.Client, Callable[[], int]]
 
     def stop() -> int:
         child.send_signal(signal.SIGTERM)
-        return child.wait(20)
+        return child.wait(60)
 
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             until(lambda: child.poll() is not None or _answers(client))
+            assert child.poll() is None
             yield client, stop
     finally:
         child.kill()
@@ -88,7 +102,16 @@ def _answers(client: httpx.Client) -> bool:
         return False
 
 
-def until(true: Callable[[], bool], seconds: float = 15) -> None:
+def within_a_second(asked: Callable[[], Answer], wanted: Answer) -> None:
+    """Whatever is asked over a second from now is answered so, however long an answer takes."""
+    begun = sent = time.monotonic()
+    while (answer := asked()) != wanted:
+        assert sent - begun <= 1, f"still {answer} after a second"
+        time.sleep(0.01)
+        sent = time.monotonic()
+
+
+def until(true: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until `true()`; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not true():

@@ -27,15 +27,19 @@ class Wire:
         self._free.set()
 
     def cut(self) -> None:
-        self._loop.call_soon_threadsafe(self._become, "cut")
+        self._turn("cut")
 
     def clog(self) -> None:
-        self._loop.call_soon_threadsafe(self._become, "clogged")
+        self._turn("clogged")
 
     def mend(self) -> None:
-        self._loop.call_soon_threadsafe(self._become, "whole")
+        self._turn("whole")
 
-    def _become(self, state: Literal["whole", "cut", "clogged"]) -> None:
+    def _turn(self, state: Literal["whole", "cut", "clogged"]) -> None:
+        """Returns when it is so."""
+        asyncio.run_coroutine_threadsafe(self._become(state), self._loop).result(30)
+
+    async def _become(self, state: Literal["whole", "cut", "clogged"]) -> None:
         self._state = state
         if state == "clogged":
             self._free.clear()
@@ -44,6 +48,7 @@ class Wire:
         if state == "cut":
             for writer in list(self._open):
                 writer.transport.abort()
+            await asyncio.sleep(0)  # They are closed in the next round of the loop.
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
@@ -53,6 +58,9 @@ class Wire:
         await self._free.wait()
         there = await self._connect()
         self._open |= {writer, there[1]}
+        if self._state == "cut":  # while it was connected
+            writer.transport.abort()
+            there[1].transport.abort()
         await asyncio.gather(self._pass(reader, there[1]), self._pass(there[0], writer))
         self._open -= {writer, there[1]}
 
@@ -82,7 +90,7 @@ def wire(connect: Callable[[], Awaitable[Streams]]) -> Iterator[Wire]:
     ready = threading.Event()
     thread = threading.Thread(target=made._run, args=(ready,), daemon=True)
     thread.start()
-    assert ready.wait(5)
+    assert ready.wait(30)
     try:
         yield made
     finally:

@@ -66,7 +66,7 @@ class Front:
         context = ssl.create_default_context(cafile=str(self.root / "ssl" / "cert.pem"))
         transport = httpx.HTTPTransport(verify=context, local_address=source)
         return httpx.Client(
-            transport=_Here(transport), base_url=self.url, timeout=10, trust_env=False
+            transport=_Here(transport), base_url=self.url, timeout=30, trust_env=False
         )
 
     def drop(self, name: str, text: str) -> None:
@@ -95,7 +95,7 @@ class Front:
     def stop(self) -> None:
         if self.process:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(60)
 
     def _answers(self) -> bool:
         assert self.process

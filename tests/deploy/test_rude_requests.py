@@ -48,7 +48,7 @@ def ask(site: Front, head: str) -> tuple[int, bytes]:
     """Send a request with a large body; the status and the body of the answer."""
     context = ssl.create_default_context(cafile=str(site.root / "ssl" / "cert.pem"))
     with (
-        socket.create_connection(("127.0.0.1", site.tls_port), 10) as raw,
+        socket.create_connection(("127.0.0.1", site.tls_port), 30) as raw,
         context.wrap_socket(raw, server_hostname=NAME) as connection,
     ):
         whole = f"{head}Host: {NAME}\r\nContent-Length: {LARGE}\r\nConnection: close\r\n\r\n"

@@ -85,6 +85,6 @@ def test_a_copy_that_was_broken_off_is_made_anew(folders: tuple[Path, Path]) -> 
 def test_a_database_of_its_own_is_never_run_nor_overwritten(folders: tuple[Path, Path]) -> None:
     primary, other = initialised(PROGRAMS, folders[0]), initialised(PROGRAMS, folders[1])
     with as_owner(command(other), environment(other, primary)) as process:
-        assert process.wait(20) == 1
+        assert process.wait(60) == 1
     with other.running(*other.command("8gb")) as connection:
         assert show(connection, "in_hot_standby") == "off"

@@ -128,7 +128,7 @@ def test_redis_runs_with_each_file(program: str, size: str, tmp_path: Path) -> N
             assert client.config_get("save") == {"save": "900 1 300 10 60 10000"}
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def answers(client: Redis) -> bool:

@@ -21,7 +21,7 @@ from rosterhub.ops.conformance.wire import MAX_REQUESTS
 from rosterhub.settings import Settings
 from tests.checked import SECRETS, Exchange, Fault, Wrong, each, hub_to_check
 from tests.gradebook_hub import Hub
-from tests.hubs import ROSTERHUB, free_port, plain_environment
+from tests.hubs import ROSTERHUB, deaf_port, plain_environment
 from tests.oauth import add_client
 from tests.serving import KEY, serving
 
@@ -620,8 +620,8 @@ def test_the_command_fails_when_something_is_wrong(hub: Hub, tmp_path: Path) -> 
 def test_what_cannot_be_reached_is_told_from_what_is_wrong(
     hub: Hub, url: str, key: str, says: str
 ) -> None:
-    place = url.format(free=free_port(), root=hub.root)
-    done = command(place, "--key", key)
+    with deaf_port() as free:
+        done = command(url.format(free=free, root=hub.root), "--key", key)
     assert (done.returncode, done.stdout) == (2, "")
     assert says in done.stderr
     assert "Traceback" not in done.stderr

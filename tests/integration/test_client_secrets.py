@@ -12,7 +12,7 @@ from rosterhub.access import client_secrets, failures
 from rosterhub.settings import Settings
 from tests.oauth import GRANT, Client, add_client, ask, execute, opens, refusal, token
 from tests.rosters import rows
-from tests.serving import serving, until
+from tests.serving import serving, until, within_a_second
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_right_secret_is_hashed_once_until_it_changes(
         another[0],
         client[0],
     )
-    until(lambda: ask(api, client).status_code == 401, 1)
+    within_a_second(lambda: ask(api, client).status_code, 401)
     assert ask(api, (client[0], another[1])).status_code == 200
 
 

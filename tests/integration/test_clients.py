@@ -13,7 +13,7 @@ from rosterhub.cli import clients as cli
 from rosterhub.settings import Settings, settings
 from tests.oauth import JOBS, ask, opens, refusal, token
 from tests.rosters import rows
-from tests.serving import serving, until
+from tests.serving import serving, within_a_second
 
 Run = Callable[..., Result]
 
@@ -117,7 +117,7 @@ def test_disable_takes_the_hub_from_a_client(config: Settings, run: Run) -> None
             "name": "Leaver",
             "isActive": False,
         }
-        until(lambda: opens(api, text) == 401, 1)
+        within_a_second(lambda: opens(api, text), 401)
         assert refusal(ask(api, client)) == (401, "invalid_client")
     assert json.loads(run("list", "--json").stdout)["clients"][0]["isActive"] is False
 

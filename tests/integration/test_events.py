@@ -57,7 +57,7 @@ class Following(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        with self.client.stream("GET", self.path, headers=self.headers, timeout=30) as answer:
+        with self.client.stream("GET", self.path, headers=self.headers, timeout=60) as answer:
             self.status = answer.status_code
             for line in answer.iter_lines():
                 self.lines.append(line)
@@ -74,7 +74,7 @@ class Following(threading.Thread):
         return found
 
     def ended(self) -> list[tuple[str, dict[str, Any]]]:
-        self.join(20)
+        self.join(60)
         assert not self.is_alive()
         return self.events
 
@@ -107,11 +107,13 @@ def test_the_time_of_the_answer_is_not_that_of_the_import(loaded: Settings) -> N
     with served(loaded) as client:
         begun = time.monotonic()
         following = Following(client, one)
-        until(lambda: time.monotonic() - begun > 1)
+        until(lambda: bool(following.events))
+        first = time.monotonic()
+        until(lambda: time.monotonic() - first > 1)
         run_import(one, loaded)
         following.ended()
-        query = "SELECT response_status, response_time_ms < 900 FROM audit_logs"
-        query += " WHERE path ~ 'events'"
+        query = f"SELECT response_status, response_time_ms <= {1_000 * (first - begun)}"
+        query += " FROM audit_logs WHERE path ~ 'events'"
         until(lambda: rows(loaded, query) == [(200, True)])
 
 
@@ -192,6 +194,7 @@ def test_the_database_goes_away_and_comes_back(loaded: Settings) -> None:
             following = Following(client, one)
             until(lambda: bool(following.events))
             wire.cut()
+            until(lambda: client.get("/health").status_code == 503)
             run_import(one, loaded)
             assert following.is_alive()
             wire.mend()
@@ -214,7 +217,7 @@ def test_a_server_that_ends_lets_its_followers_go(loaded: Settings) -> None:
         until(lambda: bool(following.events))
         server.should_exit = True
         assert [name for name, _ in following.ended()] == ["progress"]
-        thread.join(5)
+        thread.join(30)
         assert not thread.is_alive()
     listener.close()
 
@@ -233,7 +236,7 @@ def test_a_bar_on_a_terminal_and_lines_elsewhere(loaded: Settings, tmp_path: Pat
     path.write_bytes(people())
     with worker(loaded.write_url, tmp_path / "log"):
         plain = _import(loaded, path, subprocess.PIPE)
-        _, lines = plain.communicate(timeout=30)
+        _, lines = plain.communicate(timeout=120)
         assert plain.returncode == 0
         assert lines.decode().splitlines()[-1].startswith("import 2: completed, 100%, ")
         assert b"rows/s" in lines
@@ -246,7 +249,7 @@ def test_a_bar_on_a_terminal_and_lines_elsewhere(loaded: Settings, tmp_path: Pat
                 drawn += piece
         except OSError:  # how a terminal says that nobody is there any more
             os.close(terminal)
-        assert shown.wait(30) == 0
+        assert shown.wait(120) == 0
     assert b"100%" in drawn
     assert b"rows/s" in drawn
     assert "━".encode() in drawn

@@ -73,10 +73,12 @@ def test_every_entity_has_its_path(hub: tuple[Settings, httpx.Client], entity: s
 
 def test_the_package(hub: tuple[Settings, httpx.Client]) -> None:
     _, client = hub
+    asked = datetime.now(UTC)
     answer = client.get(BASE)
     assert answer.headers["content-type"] == "application/zip"
-    name = f"RO_{datetime.now(UTC):%Y%m%d}_011000.zip"
-    assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
+    assert answer.headers["content-disposition"] in {
+        f'attachment; filename="RO_{day:%Y%m%d}_011000.zip"' for day in (asked, datetime.now(UTC))
+    }
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
         assert archive.read("resources.csv").count(b"\r\n") == MANY + 1
@@ -150,10 +152,14 @@ def test_more_exports_at_once_than_there_is_room_for(hub: tuple[Settings, httpx.
     config, client = hub
     until(lambda: sessions(config) == 0)
     with ExitStack() as open_ones:
-        answers = [
-            open_ones.enter_context(client.stream("GET", f"{BASE}/resources")) for _ in range(8)
-        ]
-        assert [answer.status_code for answer in answers] == [200] * 8
+
+        def opened() -> bool:
+            answer = client.send(client.build_request("GET", f"{BASE}/resources"), stream=True)
+            open_ones.callback(answer.close)
+            return answer.status_code == 200
+
+        assert [opened() for _ in range(7)] == [True] * 7
+        until(opened)  # the place of an earlier one is free a moment after its session is gone
         refused = client.get(f"{BASE}/users")
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "10")
         assert (

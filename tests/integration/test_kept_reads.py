@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -82,13 +83,14 @@ def test_a_parent_that_goes_is_unknown_at_once(config: Settings) -> None:
 
 def test_the_past_is_no_page_of_today(config: Settings) -> None:
     send(config, package(board()))
+    before = f"asOf={datetime.now(UTC) - timedelta(days=300):%Y-%m-%dT%H:%M:%SZ}"
     with keyed(config) as client:
         for _ in range(3):
             assert len(client.get(f"{BASE}/users").json()["users"]) == 3
-        past = client.get(f"{BASE}/users?asOf=2026-01-01T00:00:00Z")
+        past = client.get(f"{BASE}/users?{before}")
         assert past.json()["users"] == []
         for _ in range(3):
-            client.get(f"{BASE}/users?asOf=2026-01-01T00:00:00Z")
+            client.get(f"{BASE}/users?{before}")
         assert len(client.get(f"{BASE}/users").json()["users"]) == 3
 
 

@@ -7,7 +7,7 @@ import pytest
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
 from tests.operations.manual import under
-from tests.serving import serving, until
+from tests.serving import serving, within_a_second
 
 ISSUE = under("APIキー発行")
 DISABLE = under("APIキー無効化", "UPDATE")
@@ -61,7 +61,7 @@ def test_a_disabled_key_is_refused_within_a_second(
         client.headers["X-API-Key"] = name
         assert client.get(JOBS).status_code == 200
         run(config, statement)
-        until(lambda: client.get(JOBS).status_code == 401, 1)
+        within_a_second(lambda: client.get(JOBS).status_code, 401)
     confirmed = run(config, CONFIRM.replace("api-key-to-disable", name))
     assert confirmed == [(name, "School C LMS", False)]
 

@@ -122,7 +122,7 @@ def test_the_second_waits_to_see_what_becomes_of_the_first(
         sending.start()
         until(lambda: bool(rows(config, _WAITS)))
         connection.execute("ROLLBACK")
-    sending.join(10)
+    sending.join(30)
     assert answers[0].status_code == 202
 
 

@@ -68,7 +68,8 @@ def serving(config: Settings, folder: Path, **environment: str) -> Iterator[Api]
             config, "api", "--port", str(port), out=out, TMPDIR=str(folder), **environment
         ) as process,
     ):
-        until(lambda: process.poll() is not None or answers(url), 30)
+        until(lambda: process.poll() is not None or answers(url))
+        assert process.poll() is None, log.read_text("utf-8")
         yield Api(process, url, log, config)
 
 
@@ -101,9 +102,10 @@ def test_an_import_goes_through_the_api_to_the_worker(config: Settings, tmp_path
         assert sent.status_code == 202
         job = f"{api.url}{JOBS}/{sent.json()['jobId']}"
         until(lambda: httpx.get(job, headers=HEADERS).json()["job"]["state"] == "completed")
+        until(lambda: "CSV import completed" in log.read_text("utf-8"))
         for process in (api.process, worker):
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
     with connect(config.write_url) as connection:
         logged = connection.execute(
             "SELECT count(*) FROM audit_logs WHERE endpoint LIKE '/api/v1.2/csv/import/%'"
@@ -150,7 +152,7 @@ def test_no_process_is_left_of_several(
         processes = family(api.process.pid)
         assert len(processes) >= 3
         api.process.send_signal(number)
-        assert api.process.wait(20) == (0 if number == signal.SIGTERM else -signal.SIGKILL)
+        assert api.process.wait(60) == (0 if number == signal.SIGTERM else -signal.SIGKILL)
         until(lambda: gone(processes))
 
 
@@ -198,6 +200,6 @@ def test_a_port_that_is_taken_is_named(single: Api, tmp_path: Path) -> None:
         log.open("ab") as out,
         running(single.config, "api", "--port", port, out=out) as refused,
     ):
-        assert refused.wait(20) == 1
+        assert refused.wait(60) == 1
     owner = f"rosterhub (process {single.process.pid})"
     assert log.read_text().startswith(f"rosterhub: Port {port} is taken by {owner}.")

@@ -1,6 +1,7 @@
 """`rosterhub up`: a whole hub with one command, kept running, stopped without a trace."""
 
 import contextlib
+import fcntl
 import os
 import pwd
 import re
@@ -207,11 +208,14 @@ def a_plain_user() -> Iterator[Owner]:
     owner = Owner(nobody.pw_uid, nobody.pw_gid)
     places = [Path(sys.executable), Path(sys.executable).resolve(), Path(__file__).resolve()]
     folders = {folder for place in places for folder in place.parents}
-    modes = {folder: stat.S_IMODE(folder.stat().st_mode) for folder in folders}
-    for place in places:
-        make_reachable(place.parent, owner)
-    try:
-        yield owner
-    finally:
-        for path, mode in modes.items():
-            path.chmod(mode)
+    # One test run at a time: another would take the modes of ours for those to go back to.
+    with Path(sys.executable).open("rb") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        modes = {folder: stat.S_IMODE(folder.stat().st_mode) for folder in folders}
+        for place in places:
+            make_reachable(place.parent, owner)
+        try:
+            yield owner
+        finally:
+            for path, mode in modes.items():
+                path.chmod(mode)

@@ -86,4 +86,4 @@ def guarding(etc: Path, **environment: str) -> Iterator[Guard]:
         yield guard
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)

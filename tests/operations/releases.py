@@ -54,7 +54,7 @@ class Release:
             until(lambda: "worker started" in (folder / "worker").read_text())
             for process in (api.process, worker):
                 process.terminate()
-            assert [process.wait(20) for process in (api.process, worker)] == [0, 0]
+            assert [process.wait(60) for process in (api.process, worker)] == [0, 0]
 
     @property
     def _environment(self) -> dict[str, str]:

@@ -202,7 +202,7 @@ class worker:  # noqa: N801 (used as a function is)
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(60)
 
 
 def truncated(data: bytes) -> bytes:

@@ -262,13 +262,13 @@ def test_the_api_needs_to_write_to_its_temporary_folder_alone(config: Settings) 
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        until(lambda: process.poll() is not None or answers(url), 30)
+        until(lambda: process.poll() is not None or answers(url))
         assert process.poll() is None
         assert httpx.get(f"{url}{container['readinessProbe']['httpGet']['path']}").is_success
         assert "rosterhub_pool_connections_max" in httpx.get(f"{url}/metrics").text
     finally:
         process.terminate()
-        process.wait(40)
+        process.wait(60)
 
 
 def without_password(url: str) -> tuple[str, str]:

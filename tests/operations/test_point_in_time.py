@@ -29,7 +29,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
 def recover(cluster: Cluster, *arguments: str | Path) -> int:
     command = [str(cluster.folder / "postgresql" / "recover"), *map(str, arguments)]
     with as_owner(command, {"PGDATA": str(cluster.data), "PATH": "/usr/bin:/bin"}) as process:
-        return process.wait(30)
+        return process.wait(60)
 
 
 def archived(connection: psycopg.Connection) -> int:

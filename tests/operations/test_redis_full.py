@@ -3,7 +3,6 @@ and nobody hears of it (docs/operations.md, "Redis").
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -26,7 +25,7 @@ from tests.faults.generations import Expected, package
 from tests.hubs import free_port
 from tests.oauth import add_client, ask, execute, opens, token
 from tests.rosters import job, rows
-from tests.serving import add_key, serving, until
+from tests.serving import add_key, serving, until, within_a_second
 
 PEOPLE = 4_000
 USERS = "/ims/oneroster/rostering/v1p2/users?limit=5"
@@ -96,7 +95,7 @@ def again_and_again(act: Callable[[Valkey, int], None], valkey: Valkey) -> Itera
             yield done
         finally:
             end.set()
-            running.result(10)
+            running.result(60)
 
 
 @pytest.mark.parametrize(
@@ -162,17 +161,14 @@ def test_nothing_is_lost_or_wrong_and_nobody_hears_of_it(
                 assert noted(ask(api, (client[0], "guessed"))) == 401
                 execute(config, "UPDATE api_keys SET is_active = false WHERE key = %s", name)
                 execute(config, DISABLE, client[0])
-                disabled = time.monotonic()
-                # By when it was asked: the machine may be slow to answer.
-                for refused in (
-                    lambda name=name: other.get(USERS, headers={"X-API-Key": name}).status_code,
-                    lambda one=bearer: opens(api, one),
-                    lambda one=bearer: opens(other, one),
-                ):
-                    asked = time.monotonic()
-                    while refused() != 401:
-                        assert asked - disabled < 1
-                        asked = time.monotonic()
+                within_a_second(
+                    lambda name=name, bearer=bearer: {
+                        other.get(USERS, headers={"X-API-Key": name}).status_code,
+                        opens(api, bearer),
+                        opens(other, bearer),
+                    },
+                    {401},
+                )
                 assert noted(ask(api, client)) == 401
                 assert noted(ask(other, steady)) == 200
             importing.result()

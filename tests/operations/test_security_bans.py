@@ -61,7 +61,7 @@ def reload(site: Front) -> str:
 
 def garbage(site: Front, source: str) -> None:
     """What is no HTTP at all, to the port of HTTPS."""
-    with socket.create_connection(("127.0.0.1", site.tls_port), 10, (source, 0)) as raw:
+    with socket.create_connection(("127.0.0.1", site.tls_port), 30, (source, 0)) as raw:
         raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
         assert b" 400 " in raw.recv(1_000)
 

