@@ -92,7 +92,12 @@ def test_totals_are_right_at_once_after_an_import(client: httpx.Client, config: 
 def test_gzip_is_for_who_takes_it(client: httpx.Client) -> None:
     plain = client.get(USERS, headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
-    refused = client.get(USERS, headers={"Accept-Encoding": "gzip;q=0"})
+    for unwanted in ("gzip;q=0", "gzip; q=0.000", "*, gzip;q=0", "*;q=0", "br"):
+        refused = client.get(USERS, headers={"Accept-Encoding": unwanted})
+        assert "content-encoding" not in refused.headers, unwanted
+    for wanted in ("*", "*;q=0, gzip", "gzip;q=0.001", "identity;q=0, *;q=0.5"):
+        packed = client.get(USERS, headers={"Accept-Encoding": wanted})
+        assert packed.headers["content-encoding"] == "gzip", wanted
     assert "content-encoding" not in refused.headers
     with client.stream("GET", USERS, headers={"Accept-Encoding": "br, gzip"}) as packed:
         raw = b"".join(packed.iter_raw())

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from rosterhub.settings import Settings
+from rosterhub.store.connect import connect
 from tests.gradebook import FULL, Object, full, ref, shown
 from tests.gradebook_hub import GRADEBOOK, V1P1, Hub, at, gradebook_hub
 from tests.rosters import csv_file, package, person, role, rows, send
@@ -452,6 +453,44 @@ def test_what_a_line_item_had_lost_before_it_was_deleted_stays_lost(hub: Hub) ->
     hub.put("lineItems", in_11("lineItems", sourcedId="lost"), V1P1)
     objectives = [{"source": "case", "learningObjectiveIds": ["co-2"]}]
     assert hub.get("lineItems", "lost")["learningObjectiveSet"] == objectives
+
+
+def test_what_the_hub_added_for_1_1_goes_with_what_it_is_of(hub: Hub) -> None:
+    """Nobody over 1.1 could see it, or mend it."""
+    hub.put("lineItems", in_11("lineItems", sourcedId="moves"), V1P1)
+    period = ref("term1", "academicSession")
+    moved = in_11("lineItems", sourcedId="moves", gradingPeriod=period)
+    hub.put("lineItems", moved, V1P1)
+    found = hub.get("lineItems", "moves")
+    assert found["academicSession"]["sourcedId"] == "term1"
+    with connect(hub.config.write_url) as connection:
+        connection.execute(
+            "INSERT INTO orgs SELECT (o).* FROM (SELECT jsonb_populate_record(o,"
+            """ '{"sourced_id": "school2"}') AS o FROM orgs o WHERE sourced_id = 'school') x"""
+        )
+        connection.execute(
+            "UPDATE classes SET school_sourced_id = 'school2' WHERE sourced_id = 'class2'"
+        )
+    hub.put("lineItems", moved | {"class": ref("class2", "class")}, V1P1)
+    assert hub.get("lineItems", "moves")["school"]["sourcedId"] == "school2"
+    # What a client of 1.2 said of the same class and period stays.
+    said = full("lineItems", sourcedId="stays", academicSession=ref("y2026", "academicSession"))
+    hub.put("lineItems", said)
+    hub.put("lineItems", in_11("lineItems", sourcedId="stays"), V1P1)
+    assert hub.get("lineItems", "stays")["academicSession"]["sourcedId"] == "y2026"
+
+
+def test_a_result_that_moves_to_another_line_item_leaves_the_class_of_the_old(hub: Hub) -> None:
+    hub.put("results", full("results", sourcedId="leaves"))
+    assert hub.get("results", "leaves")["class"]["sourcedId"] == "class"
+    other = in_11("lineItems", sourcedId="of-class2", **{"class": ref("class2", "class")})
+    hub.put("lineItems", other, V1P1)
+    moved = in_11("results", sourcedId="leaves", lineItem=ref("of-class2", "lineItem"))
+    assert hub.put("results", moved, V1P1).status_code == 200
+    assert "class" not in hub.get("results", "leaves")
+    by_class = "class.sourcedId='class'"
+    assert "leaves" not in hub.ids("/results", filter=by_class)
+    assert "leaves" in hub.ids("/classes/class2/results")
 
 
 def test_put_over_1_1_takes_its_properties_alone(hub: Hub) -> None:

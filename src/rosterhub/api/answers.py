@@ -6,6 +6,7 @@ renewed in the transaction that changes the data (docs/adr/0007).
 
 import asyncio
 import gzip
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -80,12 +81,17 @@ _JSON_HEADERS = [
 ]
 
 
+_NEVER = re.compile(rb"q=0(\.0*)?")
+
+
 def takes_gzip(request: Request) -> bool:
     """Whether the client takes a compressed answer."""
+    weights: dict[bytes, bytes] = {}
     for name, value in request.scope["headers"]:
         if name == b"accept-encoding":
             for item in value.lower().split(b","):
                 coding, _, weight = item.partition(b";")
-                if coding.strip() in (b"gzip", b"*"):
-                    return weight.replace(b" ", b"") not in (b"q=0", b"q=0.0", b"q=0.00")
-    return False
+                weights[coding.strip()] = weight.replace(b" ", b"")
+    # `*` is of all that are not named.
+    weight = weights.get(b"gzip", weights.get(b"*"))
+    return weight is not None and not _NEVER.fullmatch(weight)

@@ -55,6 +55,21 @@ _FILLED = {
 }
 """What the file requires and the object may leave out, from what it refers to."""
 
+_ANOTHER_CLASS = "t.class_sourced_id IS DISTINCT FROM excluded.class_sourced_id"
+_OUTDATED = {
+    "lineItems": {
+        "school_sourced_id": _ANOTHER_CLASS,
+        # One that was its grading period goes with it.
+        "academic_session_sourced_id": (
+            f"{_ANOTHER_CLASS} OR t.academic_session_sourced_id = t.grading_period_sourced_id"
+        ),
+    },
+    "results": {
+        "class_sourced_id": "t.line_item_sourced_id IS DISTINCT FROM excluded.line_item_sourced_id"
+    },
+}
+"""When a value that a client of 1.1 cannot know is about what the record has no more."""
+
 
 async def unknown(connection: Connection, records: Sequence[Record]) -> tuple[str, str] | None:
     """The first reference that leads to nothing: where it stands and its sourcedId."""
@@ -209,7 +224,7 @@ async def _upsert(
     connection: Connection, entity: str, rows: list[dict[str, Any]], kept: Collection[str] = ()
 ) -> int:
     """Insert or replace whole rows; how many are new. A column that a row leaves out is NULL, but
-    of those `kept` what is held stays.
+    of those `kept` what is held stays, unless it is `_OUTDATED`.
     """
     table = RECORDS[entity].table
     types = {f.column: f.sql_type for f in RECORDS[entity].stored_fields}
@@ -225,7 +240,12 @@ async def _upsert(
     }
     columns = ", ".join(f'"{name}"' for name in values)
     after = {name: f'excluded."{name}"' for name in values if name != "sourced_id"}
-    after |= {name: f'coalesce(t."{name}", excluded."{name}")' for name in kept}
+    outdated = _OUTDATED.get(entity, {})
+    after |= {
+        name: f'CASE WHEN {outdated.get(name, "false")} THEN excluded."{name}"'
+        f' ELSE coalesce(t."{name}", excluded."{name}") END'
+        for name in kept
+    }
     after["date_last_modified"] = MOVED_ON
     sets = ", ".join(f'"{name}" = {value}' for name, value in after.items())
     definition = ", ".join(f'"{name}" {kind}' for name, kind in types.items())
