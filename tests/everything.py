@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from rosterhub.model.entities import ENTITIES, Entity, Field, Kind
+from rosterhub.model.values import BLANKS
 from tests.rosters import Board
 
 ROWS = 2
@@ -12,7 +13,7 @@ ROWS = 2
 
 _ANY = st.characters(exclude_categories=("Cs",), exclude_characters="\x00")
 _DENSE = ("Cs", "Zs", "Cc", "Zl", "Zp")
-_TEXT = st.text(_ANY, max_size=12).map(lambda s: s.strip(" \t\u3000"))
+_TEXT = st.text(_ANY, max_size=12).map(lambda s: s.strip(BLANKS))
 _ITEM = st.text(
     st.characters(exclude_categories=_DENSE, exclude_characters="\x00,"), min_size=1, max_size=6
 )

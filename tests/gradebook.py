@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from rosterhub.model.values import BLANKS
 from tests.rosters import Board, board
 
 Object = dict[str, Any]
@@ -224,7 +225,7 @@ def _instant(text: str) -> str:
 
 texts = st.text(
     st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1, max_size=40
-).filter(lambda text: text.strip(" \t\u3000"))
+).filter(lambda text: text.strip(BLANKS))
 """Any text that is not blank."""
 
 sourced_ids = st.text(string.ascii_letters + string.digits + "./@_-", min_size=1, max_size=40)

@@ -35,9 +35,6 @@ DIGITS = 30
 """Digits that a number may have before its point, and after it, as in a CSV cell."""
 
 _SHOWN = 100
-BLANKS = " \t\u3000"
-"""What is trimmed off a CSV cell."""
-
 _GUID = re.compile(rf"[{values.GUID_CHARACTERS}]{{1,{values.GUID_MAX_LENGTH}}}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -94,7 +91,7 @@ _REQUIRED = "is required, and may not be blank."
 def _blank(known: Field, value: object) -> bool:
     """Whether `value` is a text that says nothing, where any text is taken."""
     free = known.kind is Kind.TEXT and not known.enumeration
-    return free and isinstance(value, str) and not value.strip(BLANKS)
+    return free and isinstance(value, str) and not value.strip(values.BLANKS)
 
 
 def _needed(prop: Scalar | Reference | Rows | Pairs) -> bool:
@@ -319,7 +316,7 @@ def _metadata(value: object, here: str) -> dict[str, Any] | None:
             elif name in flat:
                 raise BodyError(place, "is there twice.")
             elif isinstance(held, str):
-                if held.strip(BLANKS):
+                if held.strip(values.BLANKS):
                     flat[name] = _text(held, place)
             elif isinstance(held, bool | int | float):
                 flat[name] = held if isinstance(held, bool) else _number(held, place)

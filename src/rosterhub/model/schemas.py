@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from rosterhub.model import values
-from rosterhub.model.bodies import BLANKS, DIGITS, LONGEST_TEXT
+from rosterhub.model.bodies import DIGITS, LONGEST_TEXT
 from rosterhub.model.entities import (
     ONEROSTER_11_USER_COLUMNS,
     RECORDS,
@@ -85,7 +85,7 @@ SHARED: dict[str, Schema] = {
     "FilledText": {
         "type": "string",
         "maxLength": LONGEST_TEXT,
-        "pattern": f"^[^\\u0000]*[^\\u0000{BLANKS}][^\\u0000]*$",
+        "pattern": f"^[^\\u0000]*[^\\u0000{values.BLANKS}][^\\u0000]*$",
         "example": "text",
     },
     "Number": {

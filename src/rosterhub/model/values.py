@@ -5,6 +5,11 @@ Python read alike. `…_TOLERANT` is what the level tolerant understands besides
 import re
 from datetime import UTC, datetime
 
+BLANKS = " \t\u3000\u00a0\ufeff"
+"""What round a value is no part of it: also what Japanese keyboards, web pages and joined files
+leave there. A text of nothing else is no text.
+"""
+
 GUID_CHARACTERS = "0-9A-Za-z./@_-"
 GUID_MAX_LENGTH = 255
 

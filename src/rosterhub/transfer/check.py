@@ -161,7 +161,7 @@ def _write(scene: Scene, rule: Rule, count: int) -> None:
     )
 
 
-_BLANKS = "E' \\t\\u3000\\u00a0\\ufeff'"
+_BLANKS = "E'" + "".join(f"\\u{ord(sign):04x}" for sign in values.BLANKS) + "'"
 """Among them the byte order mark, which gets into a value where two files are joined."""
 
 

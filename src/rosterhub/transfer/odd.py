@@ -4,6 +4,8 @@ over COPY's text in C, so that what deals with rare things runs only where they 
 
 import re
 
+from rosterhub.model import values
+
 
 def look(data: bytes, odd: set[str]) -> None:
     """Add to `odd` what COPY's text `data` shows of it."""
@@ -34,7 +36,7 @@ _PRIVATE = (
 )
 """How the private-use characters begin in UTF-8; the leading byte is looked for first."""
 
-_SPACES = tuple(map(str.encode, " \u3000\u00a0\ufeff"))
+_SPACES = tuple(sign.encode() for sign in values.BLANKS if sign != "\t")
 _FEW = 500
 
 
