@@ -151,16 +151,7 @@ async def _revive(connection: Connection, part: str, via: str, entity: str, ids:
         f"SELECT FROM {RECORDS[entity].table} o WHERE o.sourced_id = t.{via}"
         " AND o.sourced_id = ANY(%s) AND o.status = 'tobedeleted' AND o.valid_from = t.valid_from)"
     )
-    await _to_history(connection, part, with_owner, ids)
-    revived = await connection.execute(
-        compiled(
-            f"UPDATE {RECORDS[part].table} t SET status = 'active',"
-            f" date_last_modified = {MOVED_ON}, valid_from = now(), import_id = NULL"
-            f" WHERE {with_owner}"
-        ),
-        [ids],
-    )
-    return revived.rowcount > 0
+    return await _mark(connection, part, "active", with_owner, ids)
 
 
 async def delete(connection: Connection, entity: str, sourced_id: str) -> bool:
@@ -173,20 +164,27 @@ async def delete(connection: Connection, entity: str, sourced_id: str) -> bool:
     changed: set[str] = set()
     for name, column in [(entity, "sourced_id"), *_parts(entity)]:
         live = f"t.{column} = %s AND t.status <> 'tobedeleted'"
-        await _to_history(connection, name, live, sourced_id)
-        deleted = await connection.execute(
-            compiled(
-                f"UPDATE {RECORDS[name].table} t SET status = 'tobedeleted',"
-                f" date_last_modified = {MOVED_ON}, valid_from = now(), import_id = NULL"
-                f" WHERE {column} = %s AND status <> 'tobedeleted'"
-            ),
-            [sourced_id],
-        )
-        if deleted.rowcount:
+        if await _mark(connection, name, "tobedeleted", live, sourced_id):
             changed.add(name)
     if changed:
         await _renew(connection, changed)
     return True
+
+
+async def _mark(
+    connection: Connection, entity: str, status: str, where: str, value: object
+) -> bool:
+    """Give another status to the records that `where` finds; whether it found any."""
+    await _to_history(connection, entity, where, value)
+    marked = await connection.execute(
+        compiled(
+            f"UPDATE {RECORDS[entity].table} t SET status = '{status}',"
+            f" date_last_modified = {MOVED_ON}, valid_from = now(), import_id = NULL"
+            f" WHERE {where}"
+        ),
+        [value],
+    )
+    return marked.rowcount > 0
 
 
 async def make_room(connection: Connection, entity: str) -> None:
