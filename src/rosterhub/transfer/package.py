@@ -15,6 +15,7 @@ from typing import IO, Literal, cast
 from rosterhub.model.entities import ENTITIES, Entity
 from rosterhub.model.profiles import VERSIONS
 from rosterhub.transfer import looks
+from rosterhub.transfer.inflate import open_member
 from rosterhub.transfer.issues import Issue, RefusedError
 from rosterhub.transfer.reader import DAMAGED
 from rosterhub.transfer.upload import TooMuchError, Upload
@@ -70,7 +71,7 @@ def open_package(upload: Callable[[], Upload], unpacked_limit: int) -> Generator
     if not _start(upload).startswith(looks.ZIP):
         raise RefusedError(Issue("zip_expected"))
     with _archive(upload) as archive:
-        yield _read_package(archive, unpacked_limit)
+        yield _read_package(archive, upload, unpacked_limit)
 
 
 def single_file(upload: Callable[[], Upload], entity: str, mode: Mode, name: str) -> Package:
@@ -112,13 +113,15 @@ def _archive(upload: Callable[[], Upload]) -> Generator[zipfile.ZipFile]:
             yield archive
 
 
-def _read_package(archive: zipfile.ZipFile, unpacked_limit: int) -> Package:
+def _read_package(
+    archive: zipfile.ZipFile, upload: Callable[[], Upload], unpacked_limit: int
+) -> Package:
     issues: list[Issue] = []
     members = _members(archive, unpacked_limit, issues)
     if MANIFEST not in members:
         raise RefusedError(Issue("manifest_missing", file=MANIFEST))
     member = members.pop(MANIFEST)
-    manifest = _manifest(archive, member, issues)
+    manifest = _manifest(_opener(archive, member, upload), member.filename, issues)
     announced, version = manifest.announced, manifest.version
     unsaid = [e.file for e in ENTITIES.values() if e.file in members and e.name not in announced]
     for key, line in manifest.unknown_files:
@@ -135,7 +138,7 @@ def _read_package(archive: zipfile.ZipFile, unpacked_limit: int) -> Package:
         elif mode != "absent" and not member:
             issues.append(Issue("file_missing", file=entity.file, details={"value": mode}))
         elif member and mode in ("bulk", "delta"):
-            opener, assumed = _opener(archive, member), entity.name not in announced
+            opener, assumed = _opener(archive, member, upload), entity.name not in announced
             files.append(PackageFile(entity, member.filename, mode, opener, assumed))
     if not files and not any(i.severity == "error" for i in issues):
         raise RefusedError(Issue("package_empty", file=MANIFEST))
@@ -206,11 +209,10 @@ class _Manifest:
 _FILE_PROPERTIES = {f"file.{name}".lower(): f"file.{name}" for name in ENTITIES}
 
 
-def _manifest(archive: zipfile.ZipFile, member: zipfile.ZipInfo, issues: list[Issue]) -> _Manifest:
-    """Read the manifest."""
-    name = member.filename
+def _manifest(opened: Callable[[], IO[bytes]], name: str, issues: list[Issue]) -> _Manifest:
+    """Read the manifest, whose file is called `name`."""
     try:
-        with _opener(archive, member)() as stream:
+        with opened() as stream:
             data = stream.read(_MANIFEST_LIMIT + 1)
     except DAMAGED as error:
         details = {"value": f"{name}: {error}"}
@@ -308,12 +310,14 @@ def _unannounced(
     return mode
 
 
-def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
-    def open_member() -> IO[bytes]:
+def _opener(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, upload: Callable[[], Upload]
+) -> Callable[[], IO[bytes]]:
+    def opened() -> IO[bytes]:
         try:
-            return archive.open(member)
+            return open_member(archive, member, lambda: cast("IO[bytes]", upload()))
         except _UNREADABLE as error:
             details = {"value": f"{member.filename}: {error}"}
             raise RefusedError(Issue("zip_invalid", details=details)) from error
 
-    return open_member
+    return opened

@@ -6,7 +6,6 @@ What cannot be read is said with its place; memory does not grow with the file. 
 import csv
 import io
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -198,7 +197,7 @@ class _LineTooLongError(Exception):
     """A line without an end: no CSV file."""
 
 
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
+DAMAGED = (zipfile.BadZipFile, EOFError)
 """What reading a damaged zip member raises."""
 _BROKEN = (csv.Error, UnicodeError, _LineTooLongError, *DAMAGED)
 
