@@ -114,7 +114,11 @@ class _Comparison:
                 old.at += same
                 new.at += same
                 self.progress(number - self.first)
-            elif more_new and (line := new.line()) in removed:
+                if old.at == len(old.block) or new.at == len(new.block):
+                    more_old, more_new = old.more(), new.more()
+                    continue
+            # The next lines are not the same.
+            if more_new and (line := new.line()) in removed:
                 # The old file ran ahead; this side catches up.
                 removed.remove(line)
                 held -= len(line) + _OVERHEAD
