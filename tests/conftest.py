@@ -21,7 +21,7 @@ from rosterhub.ops import embedded, supervisor
 from rosterhub.ops.system_user import hand_over, server_owner
 from rosterhub.settings import Settings
 from rosterhub.store import migrate
-from tests.hubs import free_port
+from tests.ports import free_port
 
 if "CI" not in os.environ:  # where Hypothesis has no deadline either
     hypothesis.settings.register_profile("ours", deadline=None)
@@ -37,6 +37,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgres", type=Path, help="binaries of another PostgreSQL to test with")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def ports_of_our_own() -> Iterator[None]:
+    """Servers that are prepared in this process get ports that nobody else does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedded, "_free_port", free_port)
+        yield
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """The test run's servers; `server_url` is that of PostgreSQL without a database."""
@@ -50,9 +58,7 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Running]:
     data = Path(tempfile.mkdtemp(prefix="rosterhub-test-", dir=_in_memory()))
     binaries: Path | None = request.config.getoption("--postgres")
     try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(embedded, "_free_port", free_port)
-            found = embedded.prepare(data)
+        found = embedded.prepare(data)
         postgres = found.postgres
         if binaries:
             postgres = _other_postgres(binaries, data, postgres)

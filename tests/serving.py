@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from rosterhub.api.app import create_app
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
+from tests.ports import free_port
 
 Answer = TypeVar("Answer")
 
@@ -68,8 +69,7 @@ def _connected(app: Starlette) -> bool:
 @contextmanager
 def process(config: Settings) -> Iterator[tuple[httpx.Client, Callable[[], int]]]:
     """The API as a process; calling the second value sends SIGTERM and returns the exit code."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = ["-m", "uvicorn", "--factory", "rosterhub.api.app:create_app", "--port", str(port)]
     environment = {
         **os.environ,

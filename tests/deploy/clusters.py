@@ -12,7 +12,7 @@ import psycopg
 from rosterhub.ops import embedded
 from rosterhub.ops.system_user import hand_over, make_reachable, server_owner
 from tests.deploy.fronts import REPOSITORY
-from tests.hubs import free_port
+from tests.ports import free_port
 from tests.serving import until
 
 OLDEST = Path("/usr/lib/postgresql/15/bin")

@@ -16,7 +16,8 @@ import pytest
 
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
-from tests.hubs import ROSTERHUB, family, free_port, gone, plain_environment
+from tests.hubs import ROSTERHUB, family, gone, plain_environment
+from tests.ports import free_port
 from tests.rosters import board, csv_file
 from tests.serving import KEY, add_key, until
 

@@ -18,9 +18,10 @@ from rosterhub.api import discovery, docs, house, oneroster
 from rosterhub.settings import Settings
 from tests.deploy.composing import SECRETS, services
 from tests.deploy.fronts import REPOSITORY
-from tests.hubs import ROSTERHUB, free_port, plain_environment
+from tests.hubs import ROSTERHUB, plain_environment
 from tests.integration.test_serve import answers
 from tests.operations.servers import Installation, installation, succeeded
+from tests.ports import free_port
 from tests.serving import until
 
 FOLDER = REPOSITORY / "deploy" / "kubernetes"
