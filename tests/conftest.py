@@ -17,6 +17,7 @@ import hypothesis
 import psycopg
 import pytest
 
+from rosterhub.api import app
 from rosterhub.ops import embedded, supervisor
 from rosterhub.ops.system_user import hand_over, server_owner
 from rosterhub.settings import Settings
@@ -28,6 +29,9 @@ if "CI" not in os.environ:  # where Hypothesis has no deadline either
     hypothesis.settings.load_profile("ours")
 
 _FAST = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
+
+_CALM = ("-c", "autovacuum=off")
+"""Once a minute it would come between: hold a lock, keep what is dead, write to a full disk."""
 
 _MOST_DATA = 4 << 30
 """Bytes that the databases of a test run do not come near to."""
@@ -42,6 +46,14 @@ def ports_of_our_own() -> Iterator[None]:
     """Servers that are prepared in this process get ports that nobody else does."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedded, "_free_port", free_port)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def patient_with_redis() -> Iterator[None]:
+    """Hubs in this process do not take a Redis for away that a busy machine lets answer late."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "_REDIS_SECONDS", 10.0)
         yield
 
 
@@ -62,7 +74,7 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Running]:
         postgres = found.postgres
         if binaries:
             postgres = _other_postgres(binaries, data, postgres)
-        postgres = replace(postgres, command=[*postgres.command, *_FAST])
+        postgres = replace(postgres, command=[*postgres.command, *_FAST, *_CALM])
         children = [
             supervisor.Child(server.name, server.command, server=server)
             for server in (postgres, found.valkey)
