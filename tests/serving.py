@@ -43,7 +43,7 @@ def serving(config: Settings, app: Starlette | None = None) -> Iterator[httpx.Cl
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
-    until(lambda: server.started and _connected(app))
+    until(lambda: server.started and connected(app))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         with httpx.Client(base_url=url, timeout=30) as client:
@@ -55,7 +55,7 @@ def serving(config: Settings, app: Starlette | None = None) -> Iterator[httpx.Cl
         assert not thread.is_alive()
 
 
-def _connected(app: Starlette) -> bool:
+def connected(app: Starlette) -> bool:
     """Whether each pool has a connection: a request that came earlier would wait a second for one
     and be refused. Where the database is away a pool has tried; a server around ours has none."""
     state = getattr(app, "state", None)

@@ -105,7 +105,7 @@ def initialised(programs: Path, folder: Path) -> Cluster:
     password.chmod(0o644)
     command = [
         *(str(programs / "initdb"), "-D", str(cluster.data), "-U", "rosterhub"),
-        *("--pwfile", str(password), "--encoding", "UTF8", "--locale", "C.UTF-8"),
+        *("--pwfile", str(password), "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"),
     ]
     with as_owner(command, {}) as process:
         assert process.wait(60) == 0

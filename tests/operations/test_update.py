@@ -245,7 +245,8 @@ def test_a_major_update_in_the_order_of_the_manual(
         api = new_version.enter_context(OURS.started(config, tmp_path / "new"))
         succeeded(hub.rosterhub("db", "upgrade"))
         assert "no data was changed" in succeeded(hub.rosterhub("db", "migrate-data", "v2"))
-        assert httpx.get(f"{api.url}/health").json()["status"] == "ok"
+        health = f"{api.url}/health"
+        until(lambda: httpx.get(health, timeout=60).json()["status"] == "ok")
         new = caller.at(api).contents()
         assert {path: new[path] for path in contents} == contents
         caller.wait(caller.send(newcomer("p-new")))
