@@ -17,11 +17,12 @@ import hypothesis
 import psycopg
 import pytest
 
+from rosterhub.api import app
 from rosterhub.ops import embedded, supervisor
 from rosterhub.ops.system_user import hand_over, server_owner
 from rosterhub.settings import Settings
 from rosterhub.store import migrate
-from tests.hubs import free_port
+from tests.ports import free_port
 
 if "CI" not in os.environ:  # where Hypothesis has no deadline either
     hypothesis.settings.register_profile("ours", deadline=None)
@@ -29,12 +30,31 @@ if "CI" not in os.environ:  # where Hypothesis has no deadline either
 
 _FAST = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
 
+_CALM = ("-c", "autovacuum=off")
+"""Once a minute it would come between: hold a lock, keep what is dead, write to a full disk."""
+
 _MOST_DATA = 4 << 30
 """Bytes that the databases of a test run do not come near to."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgres", type=Path, help="binaries of another PostgreSQL to test with")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ports_of_our_own() -> Iterator[None]:
+    """Servers that are prepared in this process get ports that nobody else does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedded, "_free_port", free_port)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def patient_with_redis() -> Iterator[None]:
+    """Hubs in this process do not take a Redis for away that a busy machine lets answer late."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "_REDIS_SECONDS", 10.0)
+        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +70,11 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Running]:
     data = Path(tempfile.mkdtemp(prefix="rosterhub-test-", dir=_in_memory()))
     binaries: Path | None = request.config.getoption("--postgres")
     try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(embedded, "_free_port", free_port)
-            found = embedded.prepare(data)
+        found = embedded.prepare(data)
         postgres = found.postgres
         if binaries:
             postgres = _other_postgres(binaries, data, postgres)
-        postgres = replace(postgres, command=[*postgres.command, *_FAST])
+        postgres = replace(postgres, command=[*postgres.command, *_FAST, *_CALM])
         children = [
             supervisor.Child(server.name, server.command, server=server)
             for server in (postgres, found.valkey)

@@ -1,21 +1,17 @@
 """`rosterhub up` and its like as tests run them: processes of their own, gone when the test is."""
 
 import contextlib
-import fcntl
 import json
 import os
 import re
-import secrets
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import httpx
 
@@ -108,37 +104,6 @@ def starting(
     finally:
         if process.poll() is None:
             hub.stop()
-
-
-_OURS: list[IO[bytes]] = []
-"""Locks on the ports that were handed out, until this process ends."""
-
-
-def free_port() -> int:
-    """A port that nobody listens on now, that is no other run's, and that the system gives nobody
-    who asks for any.
-    """
-    folder = Path(tempfile.gettempdir()) / "rosterhub-test-ports"
-    folder.mkdir(mode=0o777, exist_ok=True)
-    while True:
-        port = 20_000 + secrets.randbelow(12_000)
-        lock = (folder / str(port)).open("wb")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            socket.create_server(("127.0.0.1", port)).close()
-        except OSError:
-            lock.close()
-        else:
-            _OURS.append(lock)
-            return port
-
-
-@contextmanager
-def deaf_port() -> Iterator[int]:
-    """A port that nobody listens on, nor can until the block ends."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield bound.getsockname()[1]
 
 
 def command(pid: int) -> str:

@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from rosterhub.api.app import create_app
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
+from tests.ports import free_port
 
 Answer = TypeVar("Answer")
 
@@ -42,7 +43,7 @@ def serving(config: Settings, app: Starlette | None = None) -> Iterator[httpx.Cl
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
-    until(lambda: server.started and _connected(app))
+    until(lambda: server.started and connected(app))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         with httpx.Client(base_url=url, timeout=30) as client:
@@ -54,7 +55,7 @@ def serving(config: Settings, app: Starlette | None = None) -> Iterator[httpx.Cl
         assert not thread.is_alive()
 
 
-def _connected(app: Starlette) -> bool:
+def connected(app: Starlette) -> bool:
     """Whether each pool has a connection: a request that came earlier would wait a second for one
     and be refused. Where the database is away a pool has tried; a server around ours has none."""
     state = getattr(app, "state", None)
@@ -68,8 +69,7 @@ def _connected(app: Starlette) -> bool:
 @contextmanager
 def process(config: Settings) -> Iterator[tuple[httpx.Client, Callable[[], int]]]:
     """The API as a process; calling the second value sends SIGTERM and returns the exit code."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = ["-m", "uvicorn", "--factory", "rosterhub.api.app:create_app", "--port", str(port)]
     environment = {
         **os.environ,

@@ -12,7 +12,7 @@ import psycopg
 from rosterhub.ops import embedded
 from rosterhub.ops.system_user import hand_over, make_reachable, server_owner
 from tests.deploy.fronts import REPOSITORY
-from tests.hubs import free_port
+from tests.ports import free_port
 from tests.serving import until
 
 OLDEST = Path("/usr/lib/postgresql/15/bin")
@@ -105,7 +105,7 @@ def initialised(programs: Path, folder: Path) -> Cluster:
     password.chmod(0o644)
     command = [
         *(str(programs / "initdb"), "-D", str(cluster.data), "-U", "rosterhub"),
-        *("--pwfile", str(password), "--encoding", "UTF8", "--locale", "C.UTF-8"),
+        *("--pwfile", str(password), "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"),
     ]
     with as_owner(command, {}) as process:
         assert process.wait(60) == 0

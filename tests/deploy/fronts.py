@@ -12,7 +12,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.hubs import free_port, plain_environment
+from tests.hubs import plain_environment
+from tests.ports import free_port
 from tests.serving import until
 
 REPOSITORY = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.deploy.fronts import REPOSITORY
-from tests.hubs import free_port
+from tests.ports import free_port
 from tests.serving import until
 
 pytestmark = pytest.mark.slow

@@ -151,7 +151,7 @@ def test_events_come_as_they_happen(nginx: str, tmp_path: Path) -> None:
         yield b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/event-stream\r\n\r\n"
         yield b"data: first\n\n"
         # The second waits until the client has the first.
-        assert seen.wait(10)
+        assert seen.wait(60)
         yield b"data: second\n\n"
 
     with (

@@ -16,7 +16,7 @@ from rosterhub.ops import embedded
 from rosterhub.ops.system_user import server_owner
 from tests.deploy.clusters import binaries, initialised
 from tests.deploy.fronts import REPOSITORY
-from tests.hubs import free_port
+from tests.ports import free_port
 from tests.serving import until
 
 POSTGRES = binaries()

@@ -87,9 +87,9 @@ def test_at_each_step(loaded: Settings, step: str, table: str) -> None:
         cancel(loaded, one)
         assert state(loaded, one) == "rejected"
         if table != "import_chunks":  # which is what the worker itself wants for tidying up
-            running.join(30)
+            running.join(60)
             assert not running.is_alive()
-    running.join(30)
+    running.join(60)
     assert not running.is_alive()
     document = job(loaded, one)
     assert (document["state"], document["reasonCode"]) == ("rejected", "cancelled")
@@ -105,7 +105,7 @@ def test_amid_the_statements_of_applying(loaded: Settings) -> None:
         running.start()
         until(lambda: waiting_writers(loaded) == 1)
         cancel(loaded, one)
-        running.join(30)
+        running.join(60)
         assert not running.is_alive()
     assert (job(loaded, one)["reasonCode"], left(loaded)) == ("cancelled", [])
 
@@ -167,7 +167,7 @@ def test_what_was_cancelled_is_not_committed_though_its_session_lives(loaded: Se
         # As a role that may not end the sessions of others would leave it.
         with connect(loaded.write_url) as connection:
             connection.execute("UPDATE imports SET state = 'rejected' WHERE id = %s", [one])
-    running.join(30)
+    running.join(60)
     assert (state(loaded, one), left(loaded)) == ("rejected", [])
     assert contents(loaded) == before
 

@@ -21,8 +21,9 @@ from rosterhub.ops.conformance.wire import MAX_REQUESTS
 from rosterhub.settings import Settings
 from tests.checked import SECRETS, Exchange, Fault, Wrong, each, hub_to_check
 from tests.gradebook_hub import Hub
-from tests.hubs import ROSTERHUB, deaf_port, plain_environment
+from tests.hubs import ROSTERHUB, plain_environment
 from tests.oauth import add_client
+from tests.ports import deaf_port
 from tests.serving import KEY, serving
 
 Found = set[tuple[str, str]]

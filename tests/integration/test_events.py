@@ -26,7 +26,7 @@ from rosterhub.transfer.run import run_import
 from tests.hubs import ROSTERHUB, plain_environment
 from tests.integration.test_jobs import ORGS, held_up, people, queue, worker
 from tests.rosters import rows, send
-from tests.serving import add_key, serving, until
+from tests.serving import add_key, connected, serving, until
 from tests.wire import database_wire
 
 JOBS = "/api/v1.2/csv/import/jobs"
@@ -93,7 +93,7 @@ def test_from_the_beginning_to_the_end(loaded: Settings) -> None:
             assert shown["rowsPerSecond"] > 0
             assert shown["counts"]["total"] == 3_000
         seen = following.ended()
-        running.join(20)
+        running.join(60)
         assert [name for name, _ in seen[:-1]] == ["progress"] * (len(seen) - 1)
         assert seen[0][1]["state"] == "queued"
         assert seen[-1] == ("end", client.get(f"{JOBS}/{one}").json()["job"])
@@ -204,12 +204,13 @@ def test_the_database_goes_away_and_comes_back(loaded: Settings) -> None:
 def test_a_server_that_ends_lets_its_followers_go(loaded: Settings) -> None:
     one = queue(loaded, ORGS, "orgs")
     listener = socket.create_server(("127.0.0.1", 0))
+    app = create_app(loaded)
     server = uvicorn.Server(
-        uvicorn.Config(create_app(loaded), http=WholeAnswers, log_config=None, access_log=False)
+        uvicorn.Config(app, http=WholeAnswers, log_config=None, access_log=False)
     )
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
-    until(lambda: server.started)
+    until(lambda: server.started and connected(app))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     key = {"X-API-Key": "a-key-of-the-manual"}
     with httpx.Client(base_url=url, headers=key) as client:
@@ -217,7 +218,7 @@ def test_a_server_that_ends_lets_its_followers_go(loaded: Settings) -> None:
         until(lambda: bool(following.events))
         server.should_exit = True
         assert [name for name, _ in following.ended()] == ["progress"]
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
     listener.close()
 

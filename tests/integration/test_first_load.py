@@ -161,8 +161,8 @@ def test_two_who_make_indexes_do_not_stop_each_other(
     monkeypatch.setattr(indexes, "_missing", slowly)
     both = [threading.Thread(target=complete) for _ in range(2)]
     both[0].start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     both[1].start()
     for one in both:
-        one.join(30)
+        one.join(60)
     assert sorted(made) == [0, 1]

@@ -68,7 +68,7 @@ def test_nobody_is_told_that_nothing_changed_where_nobody_knows(hub: Hub, method
         writing.start()
         until(lambda: bool(rows(hub.config, COMMITTING)))
         connection.execute(f"SELECT pg_terminate_backend(pid) FROM ({COMMITTING}) c".encode())
-        writing.join(20)
+        writing.join(60)
     [answer] = answers
     assert answer.status_code == 503
     assert "not known whether it was done" in answer.json()["imsx_description"]

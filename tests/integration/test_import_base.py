@@ -449,6 +449,6 @@ def test_what_is_remembered_is_what_was_compared(
     with monkeypatch.context() as patch:
         patch.setattr(run, "remember", with_another_beside)
         send(config, package(data))
-    another.join(10)
+    another.join(60)
     send(config, package(data))
     assert rows(config, "SELECT given_name FROM users WHERE sourced_id = 'q1'") == [("花",)]

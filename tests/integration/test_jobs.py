@@ -213,7 +213,7 @@ def test_an_import_is_run_by_one_at_a_time(loaded: Settings) -> None:
         until(lambda: waiting_writers(loaded) == 1)
         run_import(one, loaded)  # returns at once
         assert state(loaded, one) == "applying"
-    running.join(20)
+    running.join(60)
     assert counts(loaded, one)["created"] == PEOPLE
 
 
@@ -270,7 +270,7 @@ def test_what_is_abandoned_is_told_from_what_is_done(loaded: Settings) -> None:
         running.start()
         until(lambda: waiting_writers(loaded) == 1)
         assert tasks._abandoned(loaded) == []  # it is being worked on
-    running.join(20)
+    running.join(60)
     assert tasks._abandoned(loaded) == [(one, "default", job_id)]  # the job has not ended
     with connect(loaded.write_url) as connection:
         connection.execute("SET search_path TO procrastinate, public")
@@ -288,7 +288,7 @@ def test_two_sources_send_the_same_new_people_at_once(loaded: Settings) -> None:
             thread.start()
         until(lambda: waiting_writers(loaded) == 2)
     for thread in running:
-        thread.join(30)
+        thread.join(60)
     found = sorted(counts(loaded, i)["created"] for i in imports)
     assert found == [0, PEOPLE]
     assert rows(loaded, "SELECT count(*), count(DISTINCT source_system) FROM users") == [
@@ -306,7 +306,7 @@ def test_two_sources_give_one_username_to_two_people_at_once(loaded: Settings) -
             thread.start()
         until(lambda: waiting_writers(loaded) == 2)
     for thread in running:
-        thread.join(30)
+        thread.join(60)
     documents = sorted((job(loaded, i) for i in imports), key=lambda d: d["state"])
     assert [d["state"] for d in documents] == ["completed", "failed"]
     assert [e["code"] for e in documents[1]["errors"]] == ["username_held"]
@@ -319,7 +319,7 @@ def test_readers_see_all_of_an_import_or_nothing(loaded: Settings) -> None:
         running.start()
         until(lambda: waiting_writers(loaded) == 1)
         assert rows(loaded, "SELECT count(*) FROM users") == [(0,)]
-    running.join(20)
+    running.join(60)
     assert counts(loaded, one)["total"] == 15
     assert rows(loaded, "SELECT count(*) FROM users") == [(3,)]
 

@@ -122,7 +122,7 @@ def test_the_second_waits_to_see_what_becomes_of_the_first(
         sending.start()
         until(lambda: bool(rows(config, _WAITS)))
         connection.execute("ROLLBACK")
-    sending.join(30)
+    sending.join(60)
     assert answers[0].status_code == 202
 
 
@@ -157,7 +157,7 @@ def test_without_a_key_the_second_finds_nothing_to_do(config: Settings) -> None:
         until(lambda: waiting_writers(config) == 1)
         running[1].start()  # though its turn has not come
     for thread in running:
-        thread.join(20)
+        thread.join(60)
     found = [job(config, i)["counts"] for i in (first, second)]
     assert sorted(c["created"] for c in found) == [0, 2]
     assert rows(config, "SELECT count(*) FROM orgs") == [(2,)]

@@ -60,7 +60,7 @@ def test_nothing_that_an_import_does_waits_for_readers(loaded: Settings) -> None
     with read_all_along(loaded):
         running = threading.Thread(target=run_import, args=(one, loaded), daemon=True)
         running.start()
-        running.join(15)
+        running.join(60)
         assert not running.is_alive()
         assert job(loaded, one)["counts"] == {
             "total": 15,
@@ -74,7 +74,7 @@ def test_nothing_that_an_import_does_waits_for_readers(loaded: Settings) -> None
             decide(connection, one, "undo")
         running = threading.Thread(target=run_import, args=(one, loaded), daemon=True)
         running.start()
-        running.join(15)
+        running.join(60)
         assert not running.is_alive()
     assert state(loaded, one) == "undone"
 
@@ -102,7 +102,7 @@ def test_an_import_holds_row_locks_only(loaded: Settings) -> None:
             assert reader.execute("SELECT name FROM orgs WHERE type = 'school'").fetchall() == [
                 ("みどり小学校",)
             ]
-    running.join(20)
+    running.join(60)
     assert state(loaded, one) == "completed"
 
 
@@ -162,7 +162,7 @@ def test_two_sources_that_change_a_record_at_once_change_it_one_after_the_other(
     monkeypatch.setattr(module, name, with_another_beside)
     document = send(loaded, named("甲"), "users", source="one")
     [other] = others
-    other.join(20)
+    other.join(60)
     assert document["state"] == "completed"
     assert rows(loaded, "SELECT state FROM imports") == [("completed",)] * 3
     versions = rows(

@@ -64,7 +64,7 @@ def refused(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 
 def test_first_start_with_a_sample_says_what_to_try(hub: Up) -> None:
-    assert hub.healthy()
+    until(hub.healthy)
     lines = re.findall(r'^  curl -H "X-API-Key: (\S+)".* "?(http\S+?)"?(?: .*)?$', hub.output, re.M)
     assert len(lines) == 3
     [key] = {key for key, _ in lines}
@@ -92,7 +92,7 @@ def test_a_second_one_on_the_same_data_is_refused(hub: Up) -> None:
     assert done.returncode == 1
     assert f"A hub already runs on {hub.data} at {hub.url}" in done.stderr
     assert f"(process {hub.process.pid})" in done.stderr
-    assert hub.healthy()
+    until(hub.healthy)
 
 
 def test_a_port_that_another_hub_has_is_named_before_anything_starts(hub: Up) -> None:
@@ -117,8 +117,8 @@ def test_a_port_that_somebody_else_has_is_named(hub: Up) -> None:
 def test_what_dies_comes_back(hub: Up, name: str) -> None:
     before = hub.pids()
     os.kill(before[name], signal.SIGKILL)
-    until(lambda: hub.pids().get(name, before[name]) != before[name], 30)
-    until(hub.healthy, 30)
+    until(lambda: hub.pids().get(name, before[name]) != before[name])
+    until(hub.healthy)
     assert {n: pid for n, pid in hub.pids().items() if n != name} == {
         n: pid for n, pid in before.items() if n != name
     }
@@ -127,7 +127,7 @@ def test_what_dies_comes_back(hub: Up, name: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_everything_and_the_data_stays(data: Path, number: signal.Signals) -> None:
     with up(data) as running:
-        assert running.healthy()
+        until(running.healthy)
         with connect(running.connection["database_url"]) as connection:
             assert connection.execute("SELECT 1 FROM api_keys WHERE key = 'kept'").fetchone()
         processes = family(running.process.pid)
@@ -145,7 +145,7 @@ def test_a_start_can_be_broken_off() -> None:
         until(lambda: gone(processes))
         assert hub.output.endswith("RosterHub is stopped. The data is kept.\n")
         with up(home / "data") as again:
-            assert again.healthy()
+            until(again.healthy)
 
 
 def test_servers_of_a_hub_that_was_killed_are_taken_over(data: Path) -> None:
@@ -154,7 +154,7 @@ def test_servers_of_a_hub_that_was_killed_are_taken_over(data: Path) -> None:
         killed.process.kill()
         killed.process.wait()
     with up(data) as running:
-        assert running.healthy()
+        until(running.healthy)
         until(lambda: gone([before["api"], before["worker"]]))
         assert not gone([before["postgres"]])
         assert not gone([before["valkey-server"]])
@@ -191,7 +191,7 @@ def test_a_plain_user_can_run_it() -> None:
         hand_over(home, owner)
         environment = {"HOME": str(home), "ROSTERHUB_DATA": str(home / "data")}
         with up(home / "data", uid=owner.uid, gid=owner.gid, **environment) as running:
-            assert running.healthy()
+            until(running.healthy)
             if owner.uid is not None:
                 for pid in running.pids().values():
                     assert Path(f"/proc/{pid}").stat().st_uid == owner.uid

@@ -90,7 +90,7 @@ def bad(server: Installation, **environment: str) -> dict[str, tuple[Level, str]
 
 def test_where_all_is_well_it_says_so(server: Installation, config: Settings) -> None:
     with (server.home / "log").open("wb") as out, running(config, "worker", out=out):
-        until(lambda: bad(server) == {}, 30)
+        until(lambda: bad(server) == {})
     said = succeeded(server.rosterhub("doctor", LANG="ja_JP.UTF-8"))
     for line in said.splitlines():
         assert line[:5] in ("ok   ", "warn ")

@@ -18,9 +18,10 @@ from rosterhub.api import discovery, docs, house, oneroster
 from rosterhub.settings import Settings
 from tests.deploy.composing import SECRETS, services
 from tests.deploy.fronts import REPOSITORY
-from tests.hubs import ROSTERHUB, free_port, plain_environment
+from tests.hubs import ROSTERHUB, plain_environment
 from tests.integration.test_serve import answers
 from tests.operations.servers import Installation, installation, succeeded
+from tests.ports import free_port
 from tests.serving import until
 
 FOLDER = REPOSITORY / "deploy" / "kubernetes"
@@ -264,7 +265,8 @@ def test_the_api_needs_to_write_to_its_temporary_folder_alone(config: Settings) 
     try:
         until(lambda: process.poll() is not None or answers(url))
         assert process.poll() is None
-        assert httpx.get(f"{url}{container['readinessProbe']['httpGet']['path']}").is_success
+        ready = f"{url}{container['readinessProbe']['httpGet']['path']}"
+        until(lambda: httpx.get(ready, timeout=60).is_success)
         assert "rosterhub_pool_connections_max" in httpx.get(f"{url}/metrics").text
     finally:
         process.terminate()

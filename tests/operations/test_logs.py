@@ -171,7 +171,7 @@ def test_what_the_containers_said_is_kept_each_line_once(
     succeeded(server.script("rotate-logs.sh", **docker))
     assert docker_logs(server) == {"docker-20260101.log.gz": "{}\n", today: "second week\n"}
     # Again on the same day, when an update has made the containers anew: nothing of it is lost.
-    said.write_text(f"{now + 2} today\n")
+    said.write_text(f"{int(time.time()) + 2} today\n")
     succeeded(server.script("rotate-logs.sh", **docker))
     assert docker_logs(server)[today] == "second week\ntoday\n"
 

@@ -22,8 +22,8 @@ from rosterhub.transfer import records
 from rosterhub.transfer.run import run_import
 from tests.deploy.clusters import as_owner
 from tests.faults.generations import Expected, package
-from tests.hubs import free_port
 from tests.oauth import add_client, ask, execute, opens, token
+from tests.ports import free_port
 from tests.rosters import job, rows
 from tests.serving import add_key, serving, until, within_a_second
 

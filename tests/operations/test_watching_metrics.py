@@ -238,9 +238,9 @@ def test_several_processes_count_together_and_the_dead_no_more(
     ) as api:
         # Both have noted what they have; each number of the hub is there once (`scraped` looks).
         until(lambda: scraped(api.url).get(("rosterhub_pool_connections_max", "house")) == 4)
-        found = scraped(api.url)
-        assert found[connections] == 16
-        assert found["rosterhub_database_connections_max",] == 200
+        assert scraped(api.url)[connections] == 16
+        # Left out where the database answers late, and looked up again in five seconds.
+        until(lambda: scraped(api.url).get(("rosterhub_database_connections_max",)) == 200)
         with subprocess.Popen(
             [sys.executable, "-c", LEVEL],
             env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(shared)},

@@ -9,7 +9,7 @@ import pytest
 
 from rosterhub.ops.conformance import wire as wires
 from rosterhub.ops.conformance.wire import NoAnswer, Stopped, Wire, query
-from tests.hubs import deaf_port
+from tests.ports import deaf_port
 
 
 @contextmanager
