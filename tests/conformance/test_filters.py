@@ -77,7 +77,7 @@ def _held(hub: Hub, entity: str, name: str) -> list[list[Any]]:
 _OTHERWISE = {
     "flag": ("true", "false"),
     "number": ("0", "1e1"),
-    "date": ("2026-04-02",),
+    "date": ("2026-04-02T09:00:00.000+09:00", "2026-04-02"),
     "time": ("2026-04-17", "2026-04-17T09:01:00.007+0900", "2026-04-10 00:00:00"),
     "text": ("no such value",),
 }
@@ -187,7 +187,7 @@ def test_whatever_is_asked_ends_in_an_answer_or_a_sentence(hub: Hub, entity: str
     [
         (
             "date",
-            ("", "today", "2026-02-29", "2026-4-1", "2026-04-01\n", "10000-01-01"),
+            ("", "today", "2026-02-29", "2026-4-1", "2026-04-01\n", "10000-01-01", "2026-04-01T"),
             "date",
         ),
         ("time", ("", "2026-04-01T25:00:00Z", "2026-04-01T00:00:00.000Z\n", "now"), "time"),

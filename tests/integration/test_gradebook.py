@@ -124,6 +124,17 @@ def test_the_path_alone_may_not_name_what_is_no_sourced_id(hub: Hub) -> None:
         refusal(hub.client.delete(f"{GRADEBOOK}/categories/{name}"), 404)
 
 
+def test_a_time_in_place_of_a_date_is_its_date(hub: Hub) -> None:
+    for entity in ("results", "assessmentResults"):
+        sent = full(entity, sourcedId=new_id(), scoreDate="2026-11-28T13:44:00.000Z")
+        assert hub.put(entity, sent).status_code == 201
+        assert hub.get(entity, sent["sourcedId"])["scoreDate"] == "2026-11-28"
+        for text in (">='2026-11-28T23:59:59.999Z'", "='2026-11-28 00:00:00'"):
+            clause = f"sourcedId='{sent['sourcedId']}' AND scoreDate{text}"
+            assert hub.ids(f"/{entity}", filter=clause) == [sent["sourcedId"]]
+        assert "a date such as" in refusal(hub.put(entity, sent | {"scoreDate": "2026-02-29T"}))
+
+
 def test_a_title_may_be_long(hub: Hub) -> None:
     for title in ("題" * 10_000, "x" * 131_072):
         sent = full("lineItems", sourcedId=new_id(), title=title)

@@ -205,10 +205,18 @@ def test_a_boolean_is_true_or_false(entity: str, name: str) -> None:
 
 @pytest.mark.parametrize(("entity", "name"), having("scoreDate"))
 def test_a_date_exists(entity: str, name: str) -> None:
-    odd = ["2026-02-29", "2026-4-1", "2026/04/01", "2026-04-01T00:00:00.000Z", "0000-01-01"]
+    odd = ["2026-02-29", "2026-4-1", "2026/04/01", "2026-04-01T24:00:00.000Z", "0000-01-01"]
+    odd += ["2026-02-29T00:00:00.000Z", "2026-04-01T"]
     for value in (*odd, "2026-04-01\n", " 2026-04-01", "２０２６-04-01", 20260401, [], {}, ""):
         refused(entity, name, **{name: value})
     record(entity, full(entity, **{name: "2024-02-29"}))
+
+
+@pytest.mark.parametrize(("entity", "name"), having("scoreDate"))
+@pytest.mark.parametrize("time", ["T13:44:00.000Z", " 23:59:59", "T00:00:00+09:00"])
+def test_a_time_in_place_of_a_date_is_its_date(entity: str, name: str, time: str) -> None:
+    made = record(entity, full(entity, **{name: f"2026-04-18{time}"}))
+    assert made.values["score_date"] == "2026-04-18"
 
 
 @pytest.mark.parametrize(("entity", "name"), having("assignDate", "dueDate", "dateLastModified"))
