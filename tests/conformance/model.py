@@ -155,8 +155,9 @@ def _resources_of_user(model: Model, user: str) -> set[str]:
 
 
 def _categories_of_class(model: Model, class_: str) -> set[str]:
-    items = model.where("lineItems", status="active", classSourcedId=class_)
-    return {item["categorySourcedId"] for item in items}
+    items = [*model.where("lineItems", status="active", classSourcedId=class_)]
+    # Where there is none yet, one may be made in any of them.
+    return {i["categorySourcedId"] for i in items} or model.ids("categories", status="active")
 
 
 NESTED: dict[str, Callable[..., set[str]]] = {

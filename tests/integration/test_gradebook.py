@@ -358,6 +358,28 @@ def test_a_nested_list_shows_the_deleted_to_who_asks_for_them(
     assert hub.get(entity, sent["sourcedId"])["status"] == "tobedeleted"
 
 
+def test_a_class_has_every_category_until_it_has_a_line_item(hub: Hub) -> None:
+    path = "/classes/class2/categories"
+    for n in range(2):
+        hub.put("categories", full("categories", sourcedId=f"any-{n}"))
+    items = hub.ids("/lineItems", filter="class.sourcedId='class2' AND status='active'")
+    for sourced_id in items:
+        hub.client.delete(at("lineItems", sourced_id))
+    every = hub.ids("/categories", filter="status='active'")
+    assert {"any-0", "any-1", "homework"} <= set(every)
+    for _ in range(2):
+        assert hub.ids(path) == every
+    assert total(hub, path) == len(every)
+    hub.put("categories", full("categories", sourcedId="any-2"))
+    assert "any-2" in hub.ids(path)
+    in_class2 = {"class": ref("class2", "class"), "category": ref("any-1", "category")}
+    hub.put("lineItems", full("lineItems", sourcedId="first-of-class2", **in_class2))
+    assert hub.ids(path) == ["any-1"]
+    assert hub.client.delete(at("lineItems", "first-of-class2")).status_code == 204
+    hub.client.delete(at("categories", "any-0"))
+    assert hub.ids(path) == sorted({*every, "any-2"} - {"any-0"})
+
+
 @pytest.mark.parametrize("entity", WRITABLE)
 def test_what_is_not_there_cannot_be_deleted(hub: Hub, entity: str) -> None:
     text = refusal(hub.client.delete(at(entity, "no/such")), 404)

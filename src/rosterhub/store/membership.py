@@ -97,9 +97,13 @@ _THROUGH = {
     ("orgs", "courses"): "t.org_sourced_id = {id}",
     ("orgs", "enrollments"): "t.school_sourced_id = {id}",
     ("classes", "enrollments"): "t.class_sourced_id = {id}",
+    # A class has every category until it has a line item, which needs one.
     ("classes", "categories"): (
-        "t.sourced_id IN (SELECT l.category_sourced_id FROM line_items l"
+        "CASE WHEN EXISTS (SELECT FROM line_items l"
         " WHERE l.class_sourced_id = {id} AND l.status = 'active')"
+        " THEN t.sourced_id IN (SELECT l.category_sourced_id FROM line_items l"
+        " WHERE l.class_sourced_id = {id} AND l.status = 'active')"
+        " ELSE t.status = 'active' END"
     ),
     ("classes", "lineItems"): "t.class_sourced_id = {id}",
     # A result may leave its class to its line item.
