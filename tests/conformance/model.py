@@ -65,7 +65,10 @@ class Model:
         segments = path.split("/")
         parents = [name for name, after in pairwise(segments) if after == "{}"]
         for parent, sourced_id in zip(parents, ids, strict=True):
-            if sourced_id not in self.collection(parent):
+            # A class's terms may be of any type; in Japan they are mostly school years.
+            if sourced_id not in self.collection(
+                "academicSessions" if parent == "terms" else parent
+            ):
                 return None
         name = path.rpartition("/")[2]
         found = NESTED[path](self, *ids) & self.of_entity(name)

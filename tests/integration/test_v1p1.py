@@ -247,6 +247,22 @@ def test_what_1_1_does_not_know_is_not_there(hub: Hub) -> None:
     assert info(hub.client.post(f"{V1P1}/classes/class/lineItems", json={}))[0] == 405
 
 
+def test_below_a_term_any_academic_session_may_stand(hub: Hub) -> None:
+    """A class may name a school year, or a grading period, among its terms."""
+    year = {"sourcedId": "of-year", "termSourcedIds": "y2026"}
+    school = {"courseSourcedId": "course", "schoolSourcedId": "school", "title": "1年3組"}
+    sent = package({"classes": [year | school | {"classType": "homeroom"}]})
+    assert send(hub.config, sent, source="third")["state"] == "completed"
+    [term] = read(hub, "/classes/of-year")["terms"]
+    assert [one["sourcedId"] for one in read(hub, f"/terms/{term['sourcedId']}/classes")] == [
+        "of-year"
+    ]
+    assert read(hub, "/terms/y2026/gradingPeriods") == []
+    assert read(hub, "/terms/gp1/classes") == []
+    assert info(hub.client.get(f"{V1P1}/terms/y2026")) == (404, "unknownobject")
+    assert info(hub.client.get(f"{V1P1}/terms/class/classes")) == (404, "unknownobject")
+
+
 @pytest.mark.parametrize("name", ROLES)
 def test_a_user_has_the_role_that_1_1_has_a_name_for(hub: Hub, name: str) -> None:
     assert read(hub, f"/users/{name}")["role"] == ROLES[name][1]

@@ -49,8 +49,8 @@ class Parent:
 
     @property
     def kind(self) -> Kind:
-        """What may stand there."""
-        return COLLECTIONS[self.collection]
+        """What may stand there: what a class calls its terms may be sessions of any type."""
+        return COLLECTIONS["academicSessions" if self.collection == "terms" else self.collection]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
