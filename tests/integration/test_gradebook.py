@@ -160,6 +160,18 @@ def test_a_reference_to_nothing_is_named(hub: Hub, entity: str, name: str) -> No
     assert hub.client.get(at(entity, sent["sourcedId"])).status_code == 404
 
 
+def test_a_reference_may_be_more_specific_and_is_shown_as_ever(hub: Hub) -> None:
+    for entity, kinds in {
+        "lineItems": {"school": "school", "gradingPeriod": "gradingPeriod"}
+        | {"academicSession": "term"},
+        "results": {"student": "student"},
+    }.items():
+        sent = full(entity, sourcedId=new_id())
+        named = {name: sent[name] | {"type": kind} for name, kind in kinds.items()}
+        assert hub.put(entity, sent | named).status_code == 201
+        assert hub.get(entity, sent["sourcedId"]) == hub.shown(entity, sent)
+
+
 def test_a_reference_to_another_kind_of_object_leads_nowhere(hub: Hub) -> None:
     sent = full("lineItems", sourcedId=new_id(), category={"sourcedId": "abc"})
     assert "lineItem.category" in refusal(hub.put("lineItems", sent))

@@ -282,6 +282,25 @@ def test_a_reference_is_an_object_of_the_right_type(entity: str, name: str) -> N
     assert record(entity, full(entity, **{name: {"sourcedId": right["sourcedId"]}})) == whole
 
 
+OTHER_TYPES = {
+    "user": ("student", "teacher"),
+    "academicSession": ("term", "gradingPeriod"),
+    "org": ("school",),
+}
+"""What else OneRoster 1.1, and paths, call some of these."""
+
+
+@pytest.mark.parametrize(("entity", "name"), REFERENCES)
+def test_a_reference_may_have_a_more_specific_type(entity: str, name: str) -> None:
+    right = FULL[entity][name]
+    kinds = OTHER_TYPES.get(right["type"], ())
+    for kind in kinds:
+        sent = full(entity, **{name: right | {"type": kind}})
+        assert record(entity, sent) == record(entity, full(entity))
+    for kind in {k for kinds in OTHER_TYPES.values() for k in kinds} - set(kinds):
+        refused(entity, f"{name}.type", **{name: right | {"type": kind}})
+
+
 def test_a_scale_is_pairs_that_its_file_can_hold() -> None:
     pair = {"itemValueLHS": "1", "itemValueRHS": "A"}
     for value in ("{1:A}", {}, 1, pair):

@@ -27,6 +27,7 @@ from rosterhub.model.objects import (
     Version,
     by_name,
 )
+from rosterhub.model.operations import called
 
 LONGEST_TEXT = 131_072
 """Characters that one text may hold, as in a CSV cell."""
@@ -284,9 +285,9 @@ _READ: dict[Kind, Callable[[object, str], Any]] = {
 def _reference(target: str, value: object, here: str) -> str:
     given = _object(value, here)
     _only(given, ("href", "sourcedId", "type"), here)
-    kind = RECORDS[target].singular
-    if given.get("type") not in (None, kind):
-        raise BodyError(_at(here, "type"), f"is {kind}.")
+    kinds = called(target)
+    if given.get("type") not in (None, *kinds):
+        raise BodyError(_at(here, "type"), f"is {' or '.join(kinds)}.")
     # What it leads to is said by the sourcedId alone.
     if given.get("href") is not None:
         _text(given["href"], _at(here, "href"))

@@ -156,6 +156,20 @@ _SINGULAR = {
     "teachers": "teacher",
 }
 
+
+def called(entity: str) -> tuple[str, ...]:
+    """What the type of a reference may call a record of `entity`: first what it is, then what paths
+    and OneRoster 1.1 call some of them (a user who is a student).
+    """
+    kinds = (one for name, one in _SINGULAR.items() if COLLECTIONS[name].entity == entity)
+    return (RECORDS[entity].singular, *kinds)
+
+
+def object_of(kind: str) -> str:
+    """The object that a reference of the type `kind` leads to: a user for a student."""
+    return next((RECORDS[e].singular for e in RECORDS if kind in called(e)), kind)
+
+
 _NESTED = {
     "rostering": (
         ("roster.readonly",),
