@@ -421,15 +421,18 @@ def test_metadata_without_values_is_none() -> None:
         assert record("categories", full("categories", metadata=value)).values["metadata"] is None
 
 
-def test_line_items_of_1_1_have_a_grading_period_and_nothing_newer() -> None:
+def test_line_items_of_1_1_may_have_a_grading_period_and_nothing_newer() -> None:
     sent = least("lineItems", gradingPeriod=ref("term1", "academicSession"))
     with pytest.raises(BodyError, match=r"^lineItem\.school is not known"):
         record("lineItems", sent, "1.1", "lineItem")
     del sent["school"]
     made = record("lineItems", sent, "1.1", "lineItem")
     assert made.values["grading_period_sourced_id"] == "term1"
-    del sent["gradingPeriod"]
-    with pytest.raises(BodyError, match=r"^lineItem\.gradingPeriod is required"):
+    for name in ("gradingPeriod", "category"):
+        del sent[name]
+        assert f"{name}_sourced_id" not in record("lineItems", sent, "1.1").values
+    del sent["class"]
+    with pytest.raises(BodyError, match=r"^lineItem\.class is required"):
         record("lineItems", sent, "1.1", "lineItem")
 
 

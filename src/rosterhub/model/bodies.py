@@ -96,7 +96,8 @@ def _blank(known: Field, value: object) -> bool:
 
 
 def _needed(prop: Scalar | Reference | Rows | Pairs) -> bool:
-    return prop.required and prop.name not in ("status", "dateLastModified")
+    supplied = isinstance(prop, Reference) and prop.supplied
+    return prop.required and not supplied and prop.name not in ("status", "dateLastModified")
 
 
 def _put(made: Record, prop: Property, value: object, here: str) -> None:

@@ -148,6 +148,7 @@ def _always(prop: Property, use: Use) -> bool:
         return (
             isinstance(prop, Scalar | Reference | Pairs)
             and prop.required
+            and not (isinstance(prop, Reference) and prop.supplied)
             and prop.name not in ("status", "dateLastModified")
         )
     match prop:
