@@ -275,6 +275,8 @@ _OTHERS_IN_11 = frozenset(
         *("getAllResults", "getResult", "putResult", "deleteResult"),
         *("getResultsForClass", "getLineItemsForClass", "getResultsForLineItemForClass"),
         "getResultsForStudentForClass",
+        # Not of 1.1, but asked for by platforms that sync with it.
+        "getCategoriesForClass",
     }
 )
 
