@@ -16,7 +16,7 @@ from hypothesis import given, settings
 
 from rosterhub.settings import Settings
 from tests.gradebook import FULL, SINGULAR, Object, any_valid, full, least, ref
-from tests.gradebook_hub import GRADEBOOK, Hub, at, gradebook_hub, refusal
+from tests.gradebook_hub import GRADEBOOK, V1P1, Hub, at, gradebook_hub, refusal
 from tests.rosters import csv_file, rows, send
 from tests.serving import add_key, until
 
@@ -564,6 +564,16 @@ def test_one_of_many_puts_at_once_creates(hub: Hub, entity: str) -> None:
     assert sorted(at_once(*puts)) == [200] * 11 + [201]
     found = hub.get(entity, sourced_id)
     assert found == hub.shown(entity, bodies[int(found["metadata"]["n"])])
+
+
+def test_line_items_at_once_share_the_category_that_the_hub_makes_for_them(hub: Hub) -> None:
+    sent = [least("lineItems", sourcedId=new_id()) for _ in range(12)]
+    for item in sent:
+        del item["category"], item["school"]
+    puts = [partial(hub.put, "lineItems", item, V1P1) for item in sent]
+    assert at_once(*puts) == [201] * 12
+    [category] = {hub.get("lineItems", i["sourcedId"])["category"]["sourcedId"] for i in sent}
+    assert hub.get("categories", category)["title"] == "Uncategorized"
 
 
 def test_puts_and_deletes_at_once_leave_a_whole_object(hub: Hub) -> None:
