@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rosterhub.settings import Settings
 from tests.gradebook import full, ref
-from tests.gradebook_hub import Hub, gradebook_hub
+from tests.gradebook_hub import Hub, at, gradebook_hub
 from tests.rosters import Board, csv_file, enrollment, package, person, role, send
 
 SECRETS = ("陽菜", "佐藤", "漢字テスト", "みどり小学校", "p1@mihon.example", "よくできました")
@@ -87,6 +87,11 @@ def hub_to_check(config: Settings) -> Iterator[Hub]:
             ("assessmentLineItems", {"title": "算数", "resultValueMax": 2}),
         ):
             assert hub.put(entity, full(entity, sourcedId="second", **changes)).status_code == 201
+        # A line item may outlive its category.
+        hub.put("categories", full("categories", sourcedId="outlived", title="小テスト"))
+        category = ref("outlived", "category")
+        hub.put("lineItems", full("lineItems", sourcedId="outlives", category=category))
+        assert hub.client.delete(at("categories", "outlived")).status_code == 204
         gone = person("gone", "空", "林") | {"role": "student", "orgSourcedIds": "school"}
         sent = csv_file("users", [gone | {"status": "tobedeleted"}])
         assert send(config, sent, "users")["state"] == "completed"

@@ -79,7 +79,8 @@ def typed(path: Path, value: Any) -> Any:
     """A value, from JSON or from a filter, as what it is compared as."""
     match path.kind:
         case "date":
-            return date.fromisoformat(value)
+            # A time that it is compared with stands for its date.
+            return date.fromisoformat(value[:10])
         case "time":
             return _instant(value)
         case "number":

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
-from tests.conformance.shapes import SHAPES, Row, made
+from tests.conformance.shapes import GRADEBOOK, SHAPES, Row, made
 
 
 @dataclass(frozen=True)
@@ -56,18 +56,25 @@ class Model:
         entity, belongs = COLLECTIONS[name]
         return {i for i, found in self.objects[entity].items() if belongs(found)}
 
-    def members(self, path: str, ids: Sequence[str]) -> set[str] | None:
+    def members(self, path: str, ids: Sequence[str], *, asked: bool = False) -> set[str] | None:
         """The sourcedIds that a nested path holds, None where one of its parents is unknown.
 
-        `path` has `{}` where the sourcedIds stand.
+        `path` has `{}` where the sourcedIds stand. In the gradebook deleted ones are there only if
+        they are `asked` for.
         """
         segments = path.split("/")
         parents = [name for name, after in pairwise(segments) if after == "{}"]
         for parent, sourced_id in zip(parents, ids, strict=True):
-            if sourced_id not in self.collection(parent):
+            # A class's terms may be of any type; in Japan they are mostly school years.
+            if sourced_id not in self.collection(
+                "academicSessions" if parent == "terms" else parent
+            ):
                 return None
-        found = NESTED[path](self, *ids)
-        return found & self.of_entity(path.rpartition("/")[2])
+        name = path.rpartition("/")[2]
+        found = NESTED[path](self, *ids) & self.of_entity(name)
+        objects = self.objects[COLLECTIONS[name][0]]
+        hidden = not asked and SHAPES[COLLECTIONS[name][0]].base == GRADEBOOK
+        return {i for i in found if not hidden or objects[i]["status"] == "active"}
 
     def of_entity(self, collection: str) -> set[str]:
         """What can be in a nested collection of this name at all."""
@@ -151,8 +158,9 @@ def _resources_of_user(model: Model, user: str) -> set[str]:
 
 
 def _categories_of_class(model: Model, class_: str) -> set[str]:
-    items = model.where("lineItems", status="active", classSourcedId=class_)
-    return {item["categorySourcedId"] for item in items}
+    items = [*model.where("lineItems", status="active", classSourcedId=class_)]
+    # Where there is none yet, one may be made in any of them.
+    return {i["categorySourcedId"] for i in items} or model.ids("categories", status="active")
 
 
 NESTED: dict[str, Callable[..., set[str]]] = {

@@ -179,7 +179,7 @@ def _named(metadata: dict[str, Any]) -> dict[str, Any]:
 
 def _strict(found: Any, name: str = "") -> Any:
     """`found` without what is forgiven: null and empty lists for nothing, JSON booleans, times in
-    other forms.
+    other forms and in place of dates.
     """
     if isinstance(found, dict):
         strict = {member: _strict(value, member) for member, value in found.items()}
@@ -190,7 +190,10 @@ def _strict(found: Any, name: str = "") -> Any:
         return str(found).lower()
     if name in _MOMENTS and isinstance(found, str) and re.match(values.DATETIME_TOLERANT, found):
         return _TIME
+    if name in _DATES and isinstance(found, str) and re.match(values.DATETIME_TOLERANT, found):
+        return found[:10]
     return found
 
 
 _MOMENTS = ("assignDate", "dueDate", "dateLastModified")
+_DATES = ("scoreDate",)

@@ -283,7 +283,7 @@ FAULTS: dict[str, tuple[Fault, Found]] = {
         {("/scoreScales", "object.unknown")},
     ),
     "references of another type": (
-        each(lambda item: item["student"].update(type="student"), "assessmentResults"),
+        each(lambda item: item["student"].update(type="class"), "assessmentResults"),
         {
             ("/assessmentResults", "object.reference"),
             ("/assessmentResults", "references.readable"),
@@ -317,6 +317,17 @@ def test_what_is_wrong_is_found(verdict: Report, name: str) -> None:
 def test_nothing_else_is_found(verdict: Report) -> None:
     expected = set[tuple[str, str]]().union(*(expected for _, expected in FAULTS.values()))
     assert found(verdict) - expected == set()
+
+
+def test_oneroster_1_1_may_say_student_of_a_user(hub: Hub) -> None:
+    specific = each(lambda item: item["student"].update(type="student"), "results", "result")
+    with wrong(hub, {"": specific}) as (url, _):
+        of_1_1, of_1_2 = (
+            found(check(Options(url, Key(KEY), version, services=("gradebook",))))
+            for version in ("1.1", "1.2")
+        )
+    assert of_1_1 == set()
+    assert of_1_2 == {("/results", "object.reference")}
 
 
 def test_errors_of_another_form_and_doors_that_are_open(hub: Hub) -> None:

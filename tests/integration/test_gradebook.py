@@ -16,7 +16,7 @@ from hypothesis import given, settings
 
 from rosterhub.settings import Settings
 from tests.gradebook import FULL, SINGULAR, Object, any_valid, full, least, ref
-from tests.gradebook_hub import GRADEBOOK, Hub, at, gradebook_hub, refusal
+from tests.gradebook_hub import GRADEBOOK, V1P1, Hub, at, gradebook_hub, refusal
 from tests.rosters import csv_file, rows, send
 from tests.serving import add_key, until
 
@@ -124,6 +124,17 @@ def test_the_path_alone_may_not_name_what_is_no_sourced_id(hub: Hub) -> None:
         refusal(hub.client.delete(f"{GRADEBOOK}/categories/{name}"), 404)
 
 
+def test_a_time_in_place_of_a_date_is_its_date(hub: Hub) -> None:
+    for entity in ("results", "assessmentResults"):
+        sent = full(entity, sourcedId=new_id(), scoreDate="2026-11-28T13:44:00.000Z")
+        assert hub.put(entity, sent).status_code == 201
+        assert hub.get(entity, sent["sourcedId"])["scoreDate"] == "2026-11-28"
+        for text in (">='2026-11-28T23:59:59.999Z'", "='2026-11-28 00:00:00'"):
+            clause = f"sourcedId='{sent['sourcedId']}' AND scoreDate{text}"
+            assert hub.ids(f"/{entity}", filter=clause) == [sent["sourcedId"]]
+        assert "a date such as" in refusal(hub.put(entity, sent | {"scoreDate": "2026-02-29T"}))
+
+
 def test_a_title_may_be_long(hub: Hub) -> None:
     for title in ("題" * 10_000, "x" * 131_072):
         sent = full("lineItems", sourcedId=new_id(), title=title)
@@ -147,6 +158,18 @@ def test_a_reference_to_nothing_is_named(hub: Hub, entity: str, name: str) -> No
     assert text.startswith(f"{SINGULAR[entity]}.{name} ")
     assert "'no/such'" in text
     assert hub.client.get(at(entity, sent["sourcedId"])).status_code == 404
+
+
+def test_a_reference_may_be_more_specific_and_is_shown_as_ever(hub: Hub) -> None:
+    for entity, kinds in {
+        "lineItems": {"school": "school", "gradingPeriod": "gradingPeriod"}
+        | {"academicSession": "term"},
+        "results": {"student": "student"},
+    }.items():
+        sent = full(entity, sourcedId=new_id())
+        named = {name: sent[name] | {"type": kind} for name, kind in kinds.items()}
+        assert hub.put(entity, sent | named).status_code == 201
+        assert hub.get(entity, sent["sourcedId"]) == hub.shown(entity, sent)
 
 
 def test_a_reference_to_another_kind_of_object_leads_nowhere(hub: Hub) -> None:
@@ -306,6 +329,67 @@ def test_what_is_deleted_is_shown_as_it_was_until_it_is_put_again(hub: Hub, enti
     assert hub.put(entity, sent).status_code == 200
     assert hub.get(entity, sent["sourcedId"]) == hub.shown(entity, sent)
     assert hub.ids(f"/{entity}", **only) == []
+
+
+BELOW = {
+    "categories": ["/classes/class/categories"],
+    "lineItems": ["/classes/class/lineItems"],
+    "results": [
+        "/classes/class/results",
+        "/classes/class/lineItems/kanji-1/results",
+        "/classes/class/students/p1/results",
+    ],
+    "scoreScales": ["/classes/class/scoreScales", "/schools/school/scoreScales"],
+}
+"""The nested lists of what can be deleted."""
+
+
+@pytest.mark.parametrize(("entity", "path"), [(e, p) for e, paths in BELOW.items() for p in paths])
+def test_a_nested_list_shows_the_deleted_to_who_asks_for_them(
+    hub: Hub, entity: str, path: str
+) -> None:
+    sent = full(entity, sourcedId=new_id())
+    hub.put(entity, sent)
+    if entity == "categories":
+        category = ref(sent["sourcedId"], "category")
+        hub.put("lineItems", full("lineItems", sourcedId=new_id(), category=category))
+    one = {"filter": f"sourcedId='{sent['sourcedId']}'"}
+    before, first = total(hub, path), hub.client.get(GRADEBOOK + path)
+    assert hub.ids(path, **one) == [sent["sourcedId"]]
+    # Twice, so that it is kept.
+    assert hub.client.get(GRADEBOOK + path).text == first.text
+    assert hub.client.delete(at(entity, sent["sourcedId"])).status_code == 204
+    assert hub.ids(path, **one) == []
+    assert sent["sourcedId"] not in hub.ids(path)
+    assert total(hub, path) == before - 1
+    again = hub.client.get(GRADEBOOK + path, headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 200
+    for asked in ("status='tobedeleted'", "sourcedId='x' OR (status!='active' OR sourcedId='y')"):
+        assert sent["sourcedId"] in hub.ids(path, filter=asked)
+    assert hub.ids(f"/{entity}", **one) == [sent["sourcedId"]]
+    assert hub.get(entity, sent["sourcedId"])["status"] == "tobedeleted"
+
+
+def test_a_class_has_every_category_until_it_has_a_line_item(hub: Hub) -> None:
+    path = "/classes/class2/categories"
+    for n in range(2):
+        hub.put("categories", full("categories", sourcedId=f"any-{n}"))
+    items = hub.ids("/lineItems", filter="class.sourcedId='class2' AND status='active'")
+    for sourced_id in items:
+        hub.client.delete(at("lineItems", sourced_id))
+    every = hub.ids("/categories", filter="status='active'")
+    assert {"any-0", "any-1", "homework"} <= set(every)
+    for _ in range(2):
+        assert hub.ids(path) == every
+    assert total(hub, path) == len(every)
+    hub.put("categories", full("categories", sourcedId="any-2"))
+    assert "any-2" in hub.ids(path)
+    in_class2 = {"class": ref("class2", "class"), "category": ref("any-1", "category")}
+    hub.put("lineItems", full("lineItems", sourcedId="first-of-class2", **in_class2))
+    assert hub.ids(path) == ["any-1"]
+    assert hub.client.delete(at("lineItems", "first-of-class2")).status_code == 204
+    hub.client.delete(at("categories", "any-0"))
+    assert hub.ids(path) == sorted({*every, "any-2"} - {"any-0"})
 
 
 @pytest.mark.parametrize("entity", WRITABLE)
@@ -482,6 +566,16 @@ def test_one_of_many_puts_at_once_creates(hub: Hub, entity: str) -> None:
     assert found == hub.shown(entity, bodies[int(found["metadata"]["n"])])
 
 
+def test_line_items_at_once_share_the_category_that_the_hub_makes_for_them(hub: Hub) -> None:
+    sent = [least("lineItems", sourcedId=new_id()) for _ in range(12)]
+    for item in sent:
+        del item["category"], item["school"]
+    puts = [partial(hub.put, "lineItems", item, V1P1) for item in sent]
+    assert at_once(*puts) == [201] * 12
+    [category] = {hub.get("lineItems", i["sourcedId"])["category"]["sourcedId"] for i in sent}
+    assert hub.get("categories", category)["title"] == "Uncategorized"
+
+
 def test_puts_and_deletes_at_once_leave_a_whole_object(hub: Hub) -> None:
     sent = [full("lineItems", sourcedId=f"c{n}-{new_id()}") for n in range(3)]
     for body in sent:
@@ -525,7 +619,7 @@ def test_totals_are_right_at_once(hub: Hub) -> None:
         hub.put("results", body)
     assert [count() for count in counts] == [before[0] + 3, before[1] + 3, before[2] + 3, before[3]]
     hub.client.delete(at("results", added[0]["sourcedId"]))
-    assert [count() for count in counts] == [before[0] + 3, before[1] + 2, before[2] + 3, before[3]]
+    assert [count() for count in counts] == [before[0] + 3, before[1] + 2, before[2] + 2, before[3]]
     hub.put("lineItems", other)
     assert counts[3]() == before[3] + 1
     hub.put("lineItems", item)

@@ -14,7 +14,7 @@ from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
 from tests.exported import exported_package
 from tests.gradebook import FULL, Object, any_valid, full, least
-from tests.gradebook_hub import GRADEBOOK, Hub, at, gradebook_hub
+from tests.gradebook_hub import GRADEBOOK, V1P1, Hub, at, gradebook_hub
 from tests.rosters import csv_file, package, rows, send
 
 FILED = ("categories", "scoreScales", "lineItems", "results")
@@ -104,6 +104,22 @@ def test_what_came_over_rest_goes_out_as_csv_and_comes_in_without_a_change(
     after = [everything(hub, entity) for entity in FULL]
     assert after == before
     assert changes(job) == (0, 0, 0)
+
+
+def test_a_line_item_without_a_category_goes_out_with_one_and_comes_in_again(hub: Hub) -> None:
+    item = least("lineItems", sourcedId="bare")
+    sent = {name: value for name, value in item.items() if name not in ("category", "school")}
+    assert hub.put("lineItems", sent, V1P1).status_code == 201
+    before = everything(hub, "categories")
+    data = exported(hub.config)
+    assert changes(send(hub.config, data)) == (0, 0, 0)
+    with connect(hub.config.write_url) as connection:
+        connection.execute("TRUNCATE results, line_items, categories")
+    assert changes(send(hub.config, data, source="other"))[0] > 0
+    [category] = [one for one in before if one["title"] == "Uncategorized"]
+    again = hub.get("categories", category["sourcedId"])
+    assert again == {n: v for n, v in category.items() if n != "dateLastModified"}
+    assert hub.get("lineItems", "bare")["category"]["sourcedId"] == category["sourcedId"]
 
 
 def test_another_hub_takes_the_export_whole(hub: Hub, config: Settings) -> None:

@@ -213,6 +213,19 @@ def test_an_object_of_oneroster_1_1_is_another() -> None:
     assert {("required", "roles"), ("unknown", "role"), ("unknown", "orgs")} == broken("users", old)
 
 
+def test_references_of_oneroster_1_1_may_be_more_specific() -> None:
+    for name, kind in (("student", "student"), ("student", "user"), ("student", "teacher")):
+        assert ("reference", f"{name}.type") not in broken(
+            "results", but("results", put(name, ref(kind))), "1.1"
+        )
+    for kind in ("student", "school"):
+        course = but("academicSessions", put("parent", ref(kind)))
+        assert broken("academicSessions", course, "1.1") == {("reference", "parent.type")}
+    term = but("academicSessions", put("parent", ref("term")))
+    assert broken("academicSessions", term, "1.1") == set()
+    assert broken("academicSessions", term) == {("reference", "parent.type")}
+
+
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),

@@ -27,6 +27,7 @@ from rosterhub.model.objects import (
     Version,
     by_name,
 )
+from rosterhub.model.operations import called
 
 LONGEST_TEXT = 131_072
 """Characters that one text may hold, as in a CSV cell."""
@@ -95,7 +96,8 @@ def _blank(known: Field, value: object) -> bool:
 
 
 def _needed(prop: Scalar | Reference | Rows | Pairs) -> bool:
-    return prop.required and prop.name not in ("status", "dateLastModified")
+    supplied = isinstance(prop, Reference) and prop.supplied
+    return prop.required and not supplied and prop.name not in ("status", "dateLastModified")
 
 
 def _put(made: Record, prop: Property, value: object, here: str) -> None:
@@ -222,6 +224,15 @@ def _matching(pattern: str, what: str) -> Callable[[object, str], str]:
     return read
 
 
+_A_DATE = "a date such as 2026-04-01"
+_date_text = _matching(values.DATETIME_TOLERANT, _A_DATE)
+
+
+def _date(value: object, here: str) -> str:
+    """The date, also of a time: what clients have at hand when they grade."""
+    return _date_text(value, here)[:10]
+
+
 _A_TIME = "a time such as 2026-04-01T09:00:00.000Z"
 _time_text = _matching(values.DATETIME_TOLERANT, _A_TIME)
 
@@ -263,7 +274,7 @@ def _places(value: float | int) -> int:
 
 _READ: dict[Kind, Callable[[object, str], Any]] = {
     Kind.GUID: guid,
-    Kind.DATE: _matching(values.DATE, "a date such as 2026-04-01"),
+    Kind.DATE: _date,
     Kind.DATETIME: _instant,
     Kind.YEAR: _matching(values.YEAR, "a year of four digits"),
     Kind.BOOLEAN: _boolean,
@@ -275,9 +286,9 @@ _READ: dict[Kind, Callable[[object, str], Any]] = {
 def _reference(target: str, value: object, here: str) -> str:
     given = _object(value, here)
     _only(given, ("href", "sourcedId", "type"), here)
-    kind = RECORDS[target].singular
-    if given.get("type") not in (None, kind):
-        raise BodyError(_at(here, "type"), f"is {kind}.")
+    kinds = called(target)
+    if given.get("type") not in (None, *kinds):
+        raise BodyError(_at(here, "type"), f"is {' or '.join(kinds)}.")
     # What it leads to is said by the sourcedId alone.
     if given.get("href") is not None:
         _text(given["href"], _at(here, "href"))

@@ -4,7 +4,7 @@ Derived from `model/entities.py` (spec/models.md). Rendering, filters and OpenAP
 nothing here knows SQL.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -33,7 +33,8 @@ class Scalar:
 @dataclass(frozen=True, slots=True)
 class Reference:
     """A reference, or a list of them, that a field of the entity itself holds; a single one may
-    come from the field `otherwise` when that is blank.
+    come from the field `otherwise` when that is blank. A body may leave out one that is `supplied`
+    by the hub, though it is required.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Reference:
     target: str
     required: bool = False
     otherwise: Field | None = None
+    supplied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,11 @@ def properties(entity: str, version: Version = "1.2") -> tuple[Property, ...]:
     if version == "1.1":
         hidden = _NOT_IN_11.get(entity, frozenset())
         shown = [p for p in shown if p.name not in hidden] + list(_ONLY_IN_11.get(entity, ()))
+        supplied = _SUPPLIED_IN_11.get(entity, frozenset())
+        shown = [
+            replace(p, supplied=True) if isinstance(p, Reference) and p.name in supplied else p
+            for p in shown
+        ]
     return (*shown, Metadata(found.metadata_fields))
 
 
@@ -253,6 +260,9 @@ _NOT_IN_11: dict[str, frozenset[str]] = {
         }
     ),
 }
+_SUPPLIED_IN_11 = {"lineItems": frozenset({"category", "gradingPeriod"})}
+"""What clients of 1.1 leave out although 1.1 requires it."""
+
 _ADMINISTRATORS = ("districtAdministrator", "principal", "siteAdministrator", "systemAdministrator")
 _ONLY_IN_11: dict[str, tuple[Property, ...]] = {
     "users": (

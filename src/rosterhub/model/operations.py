@@ -49,8 +49,8 @@ class Parent:
 
     @property
     def kind(self) -> Kind:
-        """What may stand there."""
-        return COLLECTIONS[self.collection]
+        """What may stand there: what a class calls its terms may be sessions of any type."""
+        return COLLECTIONS["academicSessions" if self.collection == "terms" else self.collection]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,6 +155,20 @@ _SINGULAR = {
     "students": "student",
     "teachers": "teacher",
 }
+
+
+def called(entity: str) -> tuple[str, ...]:
+    """What the type of a reference may call a record of `entity`: first what it is, then what paths
+    and OneRoster 1.1 call some of them (a user who is a student).
+    """
+    kinds = (one for name, one in _SINGULAR.items() if COLLECTIONS[name].entity == entity)
+    return (RECORDS[entity].singular, *kinds)
+
+
+def object_of(kind: str) -> str:
+    """The object that a reference of the type `kind` leads to: a user for a student."""
+    return next((RECORDS[e].singular for e in RECORDS if kind in called(e)), kind)
+
 
 _NESTED = {
     "rostering": (
@@ -261,6 +275,8 @@ _OTHERS_IN_11 = frozenset(
         *("getAllResults", "getResult", "putResult", "deleteResult"),
         *("getResultsForClass", "getLineItemsForClass", "getResultsForLineItemForClass"),
         "getResultsForStudentForClass",
+        # Not of 1.1, but asked for by platforms that sync with it.
+        "getCategoriesForClass",
     }
 )
 

@@ -29,6 +29,7 @@ from rosterhub.model.objects import (
     Version,
     properties,
 )
+from rosterhub.model.operations import called
 
 Schema = dict[str, Any]
 Use = Literal["answer", "body"]
@@ -58,7 +59,8 @@ def reference_name(target: str, use: Use = "answer") -> str:
 
 def references(target: str, use: Use = "answer") -> Schema:
     """The schema of a reference to a record of `target`."""
-    kind: Schema = {"type": "string", "enum": [RECORDS[target].singular]}
+    kinds = [RECORDS[target].singular] if use == "answer" else list(called(target))
+    kind: Schema = {"type": "string", "enum": kinds}
     href: Schema = {"type": "string", "format": "uri"} if use == "answer" else named("Text")
     parts: Schema = {"href": href, "sourcedId": named("Guid"), "type": kind}
     return _closed(parts, ["sourcedId"] if use == "body" else list(parts))
@@ -146,6 +148,7 @@ def _always(prop: Property, use: Use) -> bool:
         return (
             isinstance(prop, Scalar | Reference | Pairs)
             and prop.required
+            and not (isinstance(prop, Reference) and prop.supplied)
             and prop.name not in ("status", "dateLastModified")
         )
     match prop:

@@ -40,6 +40,11 @@ PAIR = r"^\{[^:{}]+:[^{}]*\}$"
 PAIRS = r"^\{[^:{}]+:[^{}]*\}(, *\{[^:{}]+:[^{}]*\})*$"
 """`{type:identifier},{type:identifier}`, also `{lhs:rhs}` of score scales."""
 
+PLACEHOLDER = "rosterhub.placeholder"
+"""The metadata of a record that the hub made because others need it; exported and imported like any
+other.
+"""
+
 METADATA_NAME_MAX_LENGTH = 255
 """Characters of the name of a metadata value, with those that it lies in."""
 METADATA_MAX_DEPTH = 10

@@ -263,6 +263,9 @@ def _where(operation: Operation, query: Query, parameters: Parameters) -> list[s
     # Nested students and teachers are those who are enrolled as such.
     if only and not (operation.parents and operation.kind.entity == "users"):
         where.append(only)
+    live = membership.unasked(operation, query.filter)
+    if live:
+        where.append(live)
     if query.filter:
         where.append(
             f"({condition(query.filter, operation.kind.entity, parameters, operation.version)})"

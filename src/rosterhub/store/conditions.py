@@ -324,7 +324,7 @@ _CASTS = {
 }
 
 _FORMS = {
-    Kind.DATE: (re.compile(values.DATE), "a date such as 2026-04-01"),
+    Kind.DATE: (re.compile(values.DATETIME_TOLERANT), "a date such as 2026-04-01"),
     Kind.DATETIME: (
         re.compile(values.DATETIME_TOLERANT),
         "a time such as 2026-04-01T00:00:00.000Z",
@@ -336,7 +336,9 @@ _FORMS = {
 
 
 def _typed(field: Field, text: str) -> str:
-    """`text` as the field's type is read from; a time without a zone is UTC."""
+    """`text` as the field's type is read from: of a time that is compared with a date its date, and
+    a time without a zone is UTC.
+    """
     form = _FORMS.get(field.kind)
     if form is None:
         return text
@@ -344,6 +346,8 @@ def _typed(field: Field, text: str) -> str:
     # `$` would let a line end pass.
     if not pattern.match(text) or text.endswith("\n"):
         raise BadValue(f"{field.json} is compared with {text[:60]!r}, which is not {what}.")
+    if field.kind is Kind.DATE:
+        return text[:10]
     if field.kind is Kind.DATETIME and not re.search(r"Z$|[+-]\d\d:?\d\d$", text[10:]):
         return f"{text}Z" if len(text) > 10 else f"{text}T00:00:00Z"
     return text

@@ -5,7 +5,9 @@ Every condition is on the row `t` of the collection's table; `{id}` is the paren
 """
 
 from rosterhub.model.entities import RECORDS
+from rosterhub.model.filters import Node, clauses
 from rosterhub.model.operations import Kind, Operation
+from rosterhub.store.schema import LIVE
 
 
 def restriction(kind: Kind, row: str = "t") -> str | None:
@@ -44,6 +46,16 @@ def members(operation: Operation, placeholders: list[str]) -> list[str]:
             )
         )
     return made
+
+
+def unasked(operation: Operation, asked: Node | None) -> str | None:
+    """The condition that keeps deleted records out of a nested list of the gradebook, whose clients
+    take what it shows for what there is; None where the filter `asked` names the status.
+    """
+    if not operation.parents or operation.service != "gradebook":
+        return None
+    named = asked is not None and any(clause.field == "status" for clause in clauses(asked))
+    return None if named else f"t.{LIVE}"
 
 
 def reads(operation: Operation) -> set[str]:
@@ -85,9 +97,13 @@ _THROUGH = {
     ("orgs", "courses"): "t.org_sourced_id = {id}",
     ("orgs", "enrollments"): "t.school_sourced_id = {id}",
     ("classes", "enrollments"): "t.class_sourced_id = {id}",
+    # A class has every category until it has a line item, which needs one.
     ("classes", "categories"): (
-        "t.sourced_id IN (SELECT l.category_sourced_id FROM line_items l"
+        "CASE WHEN EXISTS (SELECT FROM line_items l"
         " WHERE l.class_sourced_id = {id} AND l.status = 'active')"
+        " THEN t.sourced_id IN (SELECT l.category_sourced_id FROM line_items l"
+        " WHERE l.class_sourced_id = {id} AND l.status = 'active')"
+        " ELSE t.status = 'active' END"
     ),
     ("classes", "lineItems"): "t.class_sourced_id = {id}",
     # A result may leave its class to its line item.

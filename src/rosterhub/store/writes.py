@@ -22,7 +22,7 @@ from rosterhub.model.objects import (
     Version,
     properties,
 )
-from rosterhub.store import history, versions
+from rosterhub.store import history, line_items, versions
 from rosterhub.store.connect import compiled
 from rosterhub.store.times import MOVED_ON
 
@@ -120,11 +120,16 @@ async def put(connection: Connection, records: Sequence[Record], version: Versio
     for part, via in _parts(entity):
         if part not in known and await _revive(connection, part, via, entity, live):
             changed.add(part)
-    created = await _upsert(connection, entity, [_row(one) for one in records], kept)
+    rows = [_row(one) for one in records]
+    if entity == "lineItems" and version == "1.1":
+        uncategorized = await line_items.complete(connection, rows)
+        if uncategorized and await _see_category(connection):
+            changed.add("categories")
+    created = await _upsert(connection, entity, rows, kept)
     for part, via in _parts(entity):
         if part not in known:
             continue
-        rows = [
+        belonging = [
             {**row, "status": one.values["status"]}
             for one in records
             for row in one.parts.get(part, ())
@@ -134,9 +139,9 @@ async def put(connection: Connection, records: Sequence[Record], version: Versio
         gone = await connection.execute(
             compiled(f"DELETE FROM {table} WHERE {via} = ANY(%s)"), [ids]
         )
-        if rows:
-            await _upsert(connection, part, rows)
-        if rows or gone.rowcount:
+        if belonging:
+            await _upsert(connection, part, belonging)
+        if belonging or gone.rowcount:
             changed.add(part)
     await _renew(connection, changed)
     return created
@@ -152,6 +157,19 @@ async def _revive(connection: Connection, part: str, via: str, entity: str, ids:
         " AND o.sourced_id = ANY(%s) AND o.status = 'tobedeleted' AND o.valid_from = t.valid_from)"
     )
     return await _mark(connection, part, "active", with_owner, ids)
+
+
+async def _see_category(connection: Connection) -> bool:
+    """See that the category of line items without one is there and live; whether it was not."""
+    sourced_id = line_items.UNCATEGORIZED["sourced_id"]
+    there = await connection.execute(
+        "SELECT FROM categories WHERE sourced_id = %s AND status = 'active'", [sourced_id]
+    )
+    if there.rowcount:
+        return False
+    await _to_history(connection, "categories", "t.sourced_id = %s", sourced_id)
+    await _upsert(connection, "categories", [line_items.UNCATEGORIZED])
+    return True
 
 
 async def delete(connection: Connection, entity: str, sourced_id: str) -> bool:
@@ -190,6 +208,8 @@ async def _mark(
 async def make_room(connection: Connection, entity: str) -> None:
     """See that what `put` and `delete` replace can go to its history; before the transaction."""
     names = [entity, *(name for name, _ in _parts(entity))]
+    if entity == "lineItems":
+        names.append("categories")
     await history.ensure_partitions_async(connection, names)
 
 

@@ -1,10 +1,11 @@
 """From a staged cell (text, alias `s`) to the value its SQL column holds (alias `t`)."""
 
 from rosterhub.model.entities import Kind
+from rosterhub.model.values import PLACEHOLDER
 from rosterhub.store.connect import literal
 from rosterhub.store.times import MOVED_ON
 from rosterhub.transfer.columns import StagedColumn
-from rosterhub.transfer.placeholders import MARK, TARGETS
+from rosterhub.transfer.placeholders import TARGETS
 from rosterhub.transfer.staged import StagedFile
 
 _CASTS = {
@@ -79,7 +80,7 @@ def metadata_updated(file: StagedFile) -> str:
     a record which is sent is no placeholder any more, and that what was one value has no parts.
     """
     keys = [_key(c) for c in metadata_columns(file)]
-    known = [*keys, f"'{MARK}'"] if file.entity.name in TARGETS else keys
+    known = [*keys, f"'{PLACEHOLDER}'"] if file.entity.name in TARGETS else keys
     kept = f"(coalesce(t.metadata, '{{}}') - ARRAY[{', '.join(known)}])"
     if keys:
         given = metadata(file)
@@ -109,8 +110,8 @@ def differs(file: StagedFile) -> str:
     tests = [f't."{column}" IS DISTINCT FROM {value}' for column, value in fields(file)]
     for c in metadata_columns(file):
         tests.append(f"t.metadata ->> {_key(c)} IS DISTINCT FROM {cell(c)}::text")
-    if file.entity.name in TARGETS and not file.has(f"metadata.{MARK}"):
-        tests.append(f"t.metadata ? '{MARK}'")
+    if file.entity.name in TARGETS and not file.has(f"metadata.{PLACEHOLDER}"):
+        tests.append(f"t.metadata ? '{PLACEHOLDER}'")
     return " OR ".join(tests)
 
 

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from rosterhub.model.entities import ENTITIES, SYSTEM_FIELDS, Field
+from rosterhub.model.values import PLACEHOLDER
 from rosterhub.store.connect import compiled, literal
 from rosterhub.transfer.columns import Columns, StagedColumn
 from rosterhub.transfer.findings import Scene, live
 from rosterhub.transfer.relations import malformed
 from rosterhub.transfer.staged import StagedFile
 
-MARK = "rosterhub.placeholder"
-"""The metadata of what was made here; exported and imported like any other."""
 OWNER = "(placeholder)"
 """Whose a placeholder is. No sending system can be called so: no bulk file deletes one for leaving
 it out, and whoever sends the real record takes it over.
@@ -106,7 +105,7 @@ def _stage(
 def _columns(target: str) -> tuple[StagedColumn, ...]:
     fields = [SYSTEM_FIELDS[0], *ENTITIES[target].stored_fields]
     staged = [StagedColumn(f, f.csv, f.column, at) for at, f in enumerate(fields)]
-    mark = Field(f"metadata.{MARK}")
+    mark = Field(f"metadata.{PLACEHOLDER}")
     return (*staged, StagedColumn(mark, mark.csv, "placeholder", len(staged)))
 
 

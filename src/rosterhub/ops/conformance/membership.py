@@ -216,9 +216,11 @@ def _children(walk: Walk, operation: Operation, parent: Parent, parent_id: str) 
         case Via(entity, named, child):
             rows = _live(_objects(walk, entity), _role(operation, parent))
             found = {i for r in rows if parent_id in _named(r, named) for i in _named(r, child)}
-            # Who is enrolled is there whatever their roles; a session only if it is a term.
-            restricted = operation.kind.field and operation.kind.entity != "users"
-            return found & live.keys() if restricted else found
+            # Who is enrolled is there whatever their roles; a session only if it is a term, and a
+            # category only if it is not deleted.
+            restricted = operation.kind.field or operation.service == "gradebook"
+            is_user = operation.kind.entity == "users"
+            return found & live.keys() if restricted and not is_user else found
         case Through(name, entity, named):
             between = {
                 i for i, one in _objects(walk, entity).items() if parent_id in _named(one, named)

@@ -30,6 +30,7 @@ from rosterhub.model.objects import (
     Version,
     properties,
 )
+from rosterhub.model.operations import called
 from rosterhub.ops.conformance.answers import Object, form
 
 Rule = Literal[
@@ -123,9 +124,9 @@ def _value(value: object, prop: Property, place: str, version: Version) -> Itera
             roles = ONEROSTER_11_USER_COLUMNS[1].enumeration
             yield from _scalar(prop.field, roles)(value, place)
         case Reference():
-            yield from _listed(value, prop.field.many, place, _reference(prop.target))
+            yield from _listed(value, prop.field.many, place, _reference(prop.target, version))
         case Linked():
-            yield from _listed(value, not prop.single, place, _reference(prop.refers_to))
+            yield from _listed(value, not prop.single, place, _reference(prop.refers_to, version))
         case Pairs():
             parts = tuple(Scalar(n, _TEXT, required=True) for n in (prop.left, prop.right))
             yield from _objects(value, parts, place, version)
@@ -193,9 +194,11 @@ def _metadata(value: object, prop: Metadata, place: str) -> Iterator[Problem]:
             yield from _scalar(field)(found, f"{place}.{field.metadata_key}")
 
 
-def _reference(target: str) -> _Judge:
+def _reference(target: str, version: Version) -> _Judge:
     """A reference to a record of `target`; whether its href is one is for another check."""
-    kind = RECORDS[target].singular
+    kinds = called(target)
+    if version == "1.2":
+        kinds = kinds[:1]
 
     def judge(value: object, place: str) -> Iterator[Problem]:
         if not isinstance(value, dict):
@@ -208,8 +211,9 @@ def _reference(target: str) -> _Judge:
             elif found[name] is not None and not isinstance(found[name], str):
                 what = f"is {form(found[name])}, no text"
                 yield Problem("reference", f"{place}.{name}", what, found[name])
-        if isinstance(found.get("type"), str) and found["type"] != kind:
-            yield Problem("reference", f"{place}.type", f"is not {kind}", found["type"])
+        if isinstance(found.get("type"), str) and found["type"] not in kinds:
+            what = f"is not {' or '.join(kinds)}"
+            yield Problem("reference", f"{place}.type", what, found["type"])
         for name in found.keys() - {"href", "sourcedId", "type"}:
             yield Problem("unknown", f"{place}.{name[:60]}", "is no part of a reference")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from rosterhub.model.operations import object_of
 from rosterhub.ops.conformance import answers
 from rosterhub.ops.conformance.findings import Check, Finding, Skip, Subject
 from rosterhub.ops.conformance.walk import NOT_SERVED, Read, Walk
@@ -15,7 +16,7 @@ _OF_EACH_PROPERTY = 2
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
-    """A reference in the object `record` at the dotted name `place`."""
+    """A reference in the object `record` at the dotted name `place`, to an object `type`."""
 
     record: str
     place: str
@@ -103,7 +104,7 @@ def _within(record: str, place: str, value: Any) -> Iterator[_Reference]:
         members: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
         match members:
             case {"href": str(href), "sourcedId": str(sourced_id), "type": str(kind)}:
-                yield _Reference(record, place, href, sourced_id, kind)
+                yield _Reference(record, place, href, sourced_id, object_of(kind))
             case _:
                 for name, inner in members.items():
                     yield from _within(record, f"{place}.{name}", inner)
