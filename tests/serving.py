@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import uvicorn
@@ -36,11 +36,13 @@ def add_key(config: Settings, key: str = KEY, *, scopes: tuple[str, ...] = ()) -
 
 
 @contextmanager
-def serving(config: Settings, app: Starlette | None = None) -> Iterator[httpx.Client]:
+def serving(
+    config: Settings, app: Starlette | None = None, **options: Any
+) -> Iterator[httpx.Client]:
     """The API on a free port, until the block ends; its shutdown is a whole one."""
     listener = socket.create_server(("127.0.0.1", 0))
     app = app or create_app(config)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, **options))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     until(lambda: server.started and connected(app))

@@ -6,6 +6,7 @@ On a terminal they are plain text. Neither personal data nor the values of varia
 import json
 import logging
 import os
+import re
 import sys
 import time
 from contextlib import nullcontext, suppress
@@ -85,6 +86,17 @@ def configure(config: Settings) -> None:
     _outlets[:] = [] if pretty else [h for h in handlers if isinstance(h, _Outlet)]
     for chatty in ("procrastinate", "uvicorn.access", "httpx", "psycopg.pool", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_warn_of_deaths)
+
+
+def _warn_of_deaths(record: logging.LogRecord) -> bool:
+    """uvicorn replaces a process that was killed, and takes it for nothing special."""
+    if _DIED.fullmatch(str(record.msg)):
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
+
+
+_DIED = re.compile(r"Child process \[\d+\] died")
 
 
 def _formatter(*, pretty: bool) -> logging.Formatter:

@@ -71,7 +71,7 @@ else:
 
     @pytest.mark.parametrize(
         ("gigabytes", "cores", "memory", "postgres", "redis", "processes"),
-        [(8, 4, "8gb", 6, 2, 4), (15, 12, "16gb", 12, 4, 12), (62, 32, "32gb", 24, 8, 12)],
+        [(8, 4, "8gb", 6, 2, 4), (15, 6, "16gb", 12, 4, 6), (62, 32, "32gb", 24, 8, 6)],
     )
     def test_sizes_are_those_of_the_server(
         server: Path,

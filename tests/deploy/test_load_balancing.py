@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rosterhub.api import house
 from tests.deploy.conftest import NGINX, Fresh
 from tests.deploy.fronts import front
 from tests.deploy.upstreams import name_server, upstream
@@ -63,9 +64,10 @@ def test_no_read_fails_when_one_of_two_api_servers_is_killed(
         assert f"{first}, {second} 502, 200 " in site.log
 
 
+@pytest.mark.parametrize("path", ["/", ORGS, "/api/v1.2/orgs", "/api/v1.2/orgs/1"])
 @pytest.mark.parametrize("failure", [[], [BUSY]], ids=["hangs up", "is busy"])
 def test_a_read_is_asked_of_the_other_server_too(
-    nginx: str, tmp_path: Path, failure: list[bytes]
+    nginx: str, tmp_path: Path, failure: list[bytes], path: str
 ) -> None:
     with (
         upstream(lambda _: failure) as bad,
@@ -74,7 +76,7 @@ def test_a_read_is_asked_of_the_other_server_too(
         site.client() as client,
     ):
         for _ in range(3):
-            assert client.get("/").text == "ok"
+            assert client.get(path).text == "ok"
         assert bad.requests
         assert good.requests == ["GET"] * 3
 
@@ -93,7 +95,25 @@ def test_a_write_is_asked_once(nginx: str, tmp_path: Path, failure: list[bytes])
         assert sorted(one.requests + two.requests) == methods
 
 
-PARTS = ["/health", "/health/ready", "/api/v1.2/csv/import/jobs/1"]
+PARTS = ["/health", "/health/ready", "/api/v1.2/csv/import/jobs/1", "/api/v1.2/roster/health"]
+
+
+def test_whatever_is_ours_beside_the_reads_is_such_a_part(nginx: str, tmp_path: Path) -> None:
+    paths = {
+        re.sub("{.*?}", "1", path)
+        for path, item in house.document("https://hub")["paths"].items()
+        if "get" in item and path != "/metrics"
+    }
+    assert len(paths) > 10
+    with (
+        upstream(lambda _: [BUSY]) as one,
+        upstream(lambda _: [BUSY]) as two,
+        front(tmp_path, nginx, [one.address, two.address]) as site,
+        site.client() as client,
+    ):
+        for path in paths:
+            assert client.get(path).text == "busy"
+        assert len(one.requests + two.requests) == len(paths)
 
 
 @pytest.mark.parametrize("path", PARTS)

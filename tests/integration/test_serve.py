@@ -1,6 +1,7 @@
 """`rosterhub api` and `rosterhub worker` as processes, with servers that they do not start."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from tests.serving import KEY, add_key, until
 Fresh = Callable[[], AbstractContextManager[Settings]]
 HEADERS = {"X-API-Key": KEY}
 JOBS = "/api/v1.2/csv/import/jobs"
+ORGS = "/ims/oneroster/rostering/v1p2/orgs"
 
 
 @contextmanager
@@ -147,6 +149,43 @@ def test_several_processes_share_their_numbers(pair: Api) -> None:
 
     # Each counts a request once its answer is out.
     until(lambda: counted() == [40])
+
+
+def test_a_process_that_is_killed_is_missed_by_nobody_and_warned_of(
+    config: Settings, tmp_path: Path
+) -> None:
+    """As the kernel does it to one that takes too much memory."""
+    add_key(config)
+    with serving(config, tmp_path, WEB_CONCURRENCY="2") as api:
+        until(lambda: started(api.log) == 2 and connections(api) == 16)
+        dead, other = processes(api.log)
+
+        def replaced() -> bool:
+            assert httpx.get(f"{api.url}{ORGS}", headers=HEADERS).status_code == 200
+            return started(api.log) == 3
+
+        os.kill(dead, signal.SIGKILL)
+        until(replaced)
+        *_, new = processes(api.log)
+        assert gone([dead])
+        assert {other, new} <= set(family(api.process.pid))
+        # What the dead one had is not counted with what the two have.
+        until(lambda: connections(api) == 16)
+    [line] = [line for line in lines(api.log) if "died" in line["event"]]
+    assert (line["event"], line["level"]) == (f"Child process [{dead}] died", "warning")
+
+
+def processes(log: Path) -> list[int]:
+    """Those that have begun to serve, the first one first."""
+    events = "\n".join(line["event"] for line in lines(log))
+    return [int(pid) for pid in re.findall(r"Started server process \[(\d+)\]", events)]
+
+
+def connections(api: Api) -> float:
+    """How many connections for reads the processes may have, by their numbers."""
+    numbers = httpx.get(f"{api.url}/metrics").text
+    found = re.search(r'^rosterhub_pool_connections_max{pool="primary"} (\S+)', numbers, re.M)
+    return float(found[1]) if found else 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -24,8 +24,6 @@ def settled(folder: Path, local: str = "") -> Path:
     """/etc/fail2ban as it is after docs/security.md, with `local` as rosterhub.local."""
     etc = folder / "fail2ban"
     shutil.copytree(THEIRS, etc)
-    # The package's own jail watches over SSH.
-    (etc / "jail.d" / "defaults-debian.conf").unlink(missing_ok=True)
     shutil.copytree(OURS, etc, dirs_exist_ok=True)
     (etc / "jail.d" / "rosterhub.local").write_text(local)
     return etc

@@ -64,7 +64,8 @@ if [[ $1 != compose ]]; then
 fi
 shift
 while [[ $1 == --profile ]]; do shift 2; done
-[[ $1 != logs ]] || echo '{"event": "CSV import completed: 1 records processed", "level": "error"}'
+[[ $1 != logs ]] || echo '{"event": "CSV import completed: 1 records processed", "level": "error"}
+{"event": "Child process [7] died", "level": "warning"}'
 [[ $1 == exec || $1 == run ]] || exit 0
 shift
 while [[ $1 == -* ]]; do

@@ -212,6 +212,19 @@ def test_for_containers_the_ban_is_in_the_chain_that_their_packets_pass(
         assert "-A DOCKER-USER -p tcp -j f2b-rosterhub-keys" in guard.rules()
 
 
+def test_they_start_where_the_package_watches_over_ssh_and_no_log_of_it_is_a_file(
+    tmp_path: Path,
+) -> None:
+    """As on a fresh Debian 12, which enables that jail and has no rsyslog."""
+    etc = settled(tmp_path, "[sshd]\nenabled = true\nlogpath = /nowhere/auth.log\n")
+    tried = subprocess.run(
+        ["fail2ban-client", "-c", str(etc), "-t"], capture_output=True, text=True
+    )
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+    with guarding(etc) as guard:
+        assert "sshd" in guard.client("status")
+
+
 def test_the_jails_as_they_come_leave_private_addresses_alone(tmp_path: Path) -> None:
     etc = settled(tmp_path)
     commands = subprocess.run(

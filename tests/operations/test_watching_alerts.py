@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from rosterhub.settings import Settings
 from tests.deploy.composing import SECRETS, services
 from tests.deploy.fronts import REPOSITORY
+from tests.ports import deaf_port
+from tests.serving import serving
 
 RULES = REPOSITORY / "deploy" / "prometheus" / "alerts.yml"
 DASHBOARD: dict[str, Any] = json.loads(
@@ -82,7 +85,11 @@ BROKEN: dict[str, dict[str, str]] = {
     "ApiDown": {'up{job="rosterhub", instance="b"}': "0+0x300"},
     "FrontDown": {'probe_success{job="rosterhub-front"}': "0+0x300"},
     "DatabaseDown": {'rosterhub_database_up{database="replica"}': "0+0x300"},
-    "RedisDown": {"rosterhub_redis_up": "0+0x300"},
+    # Who asks for /health gets 503 all the while, and reads go on.
+    "RedisDown": {
+        "rosterhub_redis_up": "0+0x300",
+        'rosterhub_requests_total{status="503", endpoint="/health", instance="a"}': "0+300x300",
+    },
     "ManyErrors": {'rosterhub_requests_total{status="503", instance="a"}': "0+300x300"},
     "SlowReads": {
         'rosterhub_request_seconds_bucket{method="GET", endpoint="/users", le="0.1"}': "0+900x300"
@@ -189,6 +196,18 @@ def test_the_dashboard_is_one_that_grafana_can_lay_out() -> None:
             assert asked["datasource"] == {"type": source["type"], "uid": source["uid"]}
     ids = [panel["id"] for panel in DASHBOARD["panels"]]
     assert len(ids) == len(set(ids))
+
+
+def test_the_front_is_asked_for_what_is_well_without_redis(config: Settings) -> None:
+    jobs = yaml.safe_load((RULES.parent / "prometheus.yml").read_text("utf-8"))["scrape_configs"]
+    [front] = [job for job in jobs if job["job_name"] == "rosterhub-front"]
+    [target] = front["static_configs"][0]["targets"]
+    with (
+        deaf_port() as port,
+        serving(config.model_copy(update={"redis_url": f"redis://127.0.0.1:{port}/0"})) as api,
+    ):
+        assert api.get("/health").status_code == 503
+        assert api.get(target.removeprefix("https://nginx")).status_code == 200
 
 
 def test_compose_brings_them_up_beside_the_hub_for_this_server_alone() -> None:

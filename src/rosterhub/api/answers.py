@@ -7,6 +7,7 @@ renewed in the transaction that changes the data (docs/adr/0007).
 import asyncio
 import gzip
 import re
+import zlib
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import rosterhub
+from rosterhub.api.large import Gate, InPieces
 
 _LEAST = 1_000
 """Bytes below which compression gains nothing."""
@@ -22,6 +24,7 @@ _LARGE = 1 << 18
 """Bytes above which it is done beside the event loop."""
 
 _LEVEL = 2
+_GZIP = zlib.MAX_WBITS | 16
 _PROGRAM = rosterhub.__version__.encode()
 
 
@@ -60,6 +63,27 @@ async def answer(
             body = gzip.compress(body, _LEVEL, mtime=0)
         own.append((b"content-encoding", b"gzip"))
     return _Ready(body, own)
+
+
+async def large_answer(
+    request: Request,
+    parts: Sequence[bytes],
+    entity_tag: str,
+    headers: Sequence[tuple[bytes, bytes]],
+    gate: Gate,
+) -> Response:
+    """The same with a body of `parts`, which are not put together; leaves `gate` when sent."""
+    own = [*_JSON_HEADERS, *headers, (b"etag", entity_tag.encode())]
+    if sum(map(len, parts)) >= _LEAST and takes_gzip(request):
+        parts = await asyncio.to_thread(_compressed, parts)
+        own.append((b"content-encoding", b"gzip"))
+    own.append((b"content-length", b"%d" % sum(map(len, parts))))
+    return InPieces(parts, own, gate)
+
+
+def _compressed(parts: Sequence[bytes]) -> list[bytes]:
+    made = zlib.compressobj(_LEVEL, wbits=_GZIP)
+    return [*map(made.compress, parts), made.flush()]
 
 
 class _Ready(Response):

@@ -26,6 +26,7 @@ from rosterhub.api import discovery, docs, errors, house, oneroster
 from rosterhub.api.checks import Checks
 from rosterhub.api.direct import Direct
 from rosterhub.api.hub import Hub
+from rosterhub.api.large import Gate
 from rosterhub.api.levels import Levels
 from rosterhub.api.middleware import Frame
 from rosterhub.api.routing import PlainRoutes
@@ -110,6 +111,7 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
         checks=checks,
         totals=Totals(own),
         kept=KeptPages(),
+        gate=Gate(),
         watch=Watch(own.write),
         replica=replica,
         levels=levels,

@@ -13,6 +13,7 @@ from rosterhub.access.scopes import full
 from rosterhub.access.tokens import Tokens
 from rosterhub.api.checks import Checks
 from rosterhub.api.errors import ApiError
+from rosterhub.api.large import Gate
 from rosterhub.api.levels import Levels
 from rosterhub.api.watch import Watch
 from rosterhub.api.whole_hub import WholeHub
@@ -46,6 +47,7 @@ class Hub:
     checks: Checks
     totals: Totals
     kept: KeptPages
+    gate: Gate
     watch: Watch
     replica: Replica
     levels: Levels

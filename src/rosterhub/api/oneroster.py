@@ -10,9 +10,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rosterhub.api import reading, writing
-from rosterhub.api.answers import answer, known_tags, tag, unchanged
+from rosterhub.api.answers import answer, known_tags, large_answer, tag, unchanged
 from rosterhub.api.errors import invalid, unknown_object
 from rosterhub.api.hub import Hub, authenticate, hub
+from rosterhub.api.large import LARGE
 from rosterhub.api.reading import Read
 from rosterhub.api.roots import root as root_url
 from rosterhub.api.writing import Handler
@@ -70,17 +71,29 @@ def _collection(operation: Operation) -> Handler:
         root = root_url(request)
         if (known := known_tags(request)) and (same := await _same(request, asked.version, known)):
             return same
-        key = (asked.page, root, ids)
-        page, version = await _kept(at, asked, key) or await _anew(at, parents, asked, key)
-        total = await _total(at, asked, ids, page, version)
-        scope["audit"].records = page.records
-        url = root + scope["raw_path"].decode("ascii")
-        headers = (
-            (b"x-total-count", b"%d" % total),
-            (b"link", reading.links(asked, url, page, total).encode("latin-1")),
-        )
-        body = b"%b%b]}" % (start, page.docs)
-        return await answer(request, body, tag(request, root, version), headers)
+        gate = at.gate if asked.query.limit >= LARGE else None
+        if gate:
+            await gate.enter()
+        try:
+            key = (asked.page, root, ids)
+            page, version = await _kept(at, asked, key) or await _anew(at, parents, asked, key)
+            total = await _total(at, asked, ids, page, version)
+            scope["audit"].records = page.records
+            url = root + scope["raw_path"].decode("ascii")
+            headers = (
+                (b"x-total-count", b"%d" % total),
+                (b"link", reading.links(asked, url, page, total).encode("latin-1")),
+            )
+            current = tag(request, root, version)
+            if gate:
+                return await large_answer(
+                    request, (start, page.docs, b"]}"), current, headers, gate
+                )
+            return await answer(request, b"%b%b]}" % (start, page.docs), current, headers)
+        except BaseException:
+            if gate:
+                gate.leave()
+            raise
 
     return serve
 

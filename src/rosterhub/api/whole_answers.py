@@ -1,5 +1,6 @@
-"""The server's HTTP protocol, but for three things: what is written at once goes out at once, who
-follows events is let go when the server ends, and who sends what is no HTTP is not hung up on.
+"""The server's HTTP protocol, but for four things: what is written at once goes out at once, who
+follows events is let go when the server ends, who sends what is no HTTP is not hung up on, and who
+takes an answer that others wait for too slowly is.
 
 uvicorn sends an answer's head and its body one after the other. A server killed in between leaves
 a proxy with half an answer, too late to ask another server; and one packet costs less than two.
@@ -20,9 +21,24 @@ _LINGER_SECONDS = 5.0
 class WholeAnswers(HttpToolsProtocol):
     """For `uvicorn.run(http=…)`."""
 
+    _patience: asyncio.TimerHandle | None = None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Put ourselves before the connection."""
         super().connection_made(cast(asyncio.Transport, Together(transport)))
+
+    def pause_writing(self) -> None:
+        """Wait for the client; no longer than the moment `sent_by`, if the answer has one."""
+        super().pause_writing()
+        if self.cycle and (last := self.cycle.scope.get("sent_by")):
+            self._patience = self.loop.call_at(last, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        super().resume_writing()
+        if self._patience:
+            self._patience.cancel()
+            self._patience = None
 
     def data_received(self, data: bytes) -> None:
         """Take what came, as long as it is HTTP."""
