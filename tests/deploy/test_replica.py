@@ -1,8 +1,8 @@
 """A primary and a hot standby behind the API servers: who answers, and who when one is away."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -13,7 +13,7 @@ from rosterhub.access.scopes import ALL
 from rosterhub.settings import Settings
 from rosterhub.store import migrate
 from rosterhub.store.replica import readable
-from tests.deploy.clusters import Cluster, binaries, initialised, prepared
+from tests.deploy.clusters import Cluster, Server, binaries, initialised, prepared
 from tests.deploy.test_standby import command, environment
 from tests.integration.test_serve import serving
 from tests.rosters import board, csv_file, package, person, send
@@ -22,22 +22,6 @@ from tests.serving import KEY, add_key, until
 USERS = "/ims/oneroster/rostering/v1p2/users"
 CATEGORIES = "/ims/oneroster/gradebook/v1p2/categories"
 PROGRAMS = binaries()["18"]
-
-
-@dataclass(slots=True)
-class Server:
-    """A PostgreSQL server that can be stopped and started again."""
-
-    start: Callable[[], AbstractContextManager[psycopg.Connection]]
-    _running: ExitStack = field(default_factory=ExitStack)
-
-    def begin(self) -> psycopg.Connection:
-        """Start it; a connection to it."""
-        return self._running.enter_context(self.start())
-
-    def stop(self) -> None:
-        """Stop it, if it runs."""
-        self._running.close()
 
 
 @dataclass(frozen=True, slots=True)
