@@ -233,6 +233,20 @@ def test_the_database_is_tuned_as_on_a_server_of_its_size() -> None:
     assert parameters == wanted
 
 
+def test_the_volume_of_the_wal_holds_what_is_kept_for_a_standby_that_is_away() -> None:
+    spec = one("Cluster", "rosterhub-db")["spec"]
+    parameters = spec["postgresql"]["parameters"]
+    kept = gigabytes(parameters["max_slot_wal_keep_size"])
+    assert gigabytes(spec["walStorage"]["size"]) >= kept + 2 * gigabytes(parameters["max_wal_size"])
+
+
+def gigabytes(size: str) -> int:
+    """Kubernetes says Gi, PostgreSQL GB; both mean 1024³."""
+    found = re.fullmatch(r"(\d+)(Gi|GB)", size)
+    assert found, size
+    return int(found[1])
+
+
 READ_ONLY = """
 mount --make-rprivate / && mount -t tmpfs tmpfs /mnt && mount -o remount,bind,ro / || exit 9
 touch /written 2>/dev/null && exit 8
