@@ -15,9 +15,10 @@ import pytest
 from rosterhub.ops.doctor import database, machine
 from rosterhub.ops.doctor.findings import Level
 from rosterhub.settings import Settings
-from rosterhub.store.connect import connect
+from rosterhub.store.connect import connect, most_connections
 from tests.deploy import test_standby
 from tests.deploy.clusters import Server, binaries, initialised, prepared
+from tests.deploy.fronts import REPOSITORY
 from tests.integration.test_serve import running
 from tests.operations.servers import Installation, installation, succeeded
 from tests.serving import until
@@ -209,6 +210,18 @@ def test_clocks_that_are_apart(server: Installation, monkeypatch: pytest.MonkeyP
 def test_more_connections_than_there_are(server: Installation) -> None:
     text = bad(server, WEB_CONCURRENCY="64")["connections"][1]
     assert "916 connections" in text
+    assert "connections" not in bad(server, WEB_CONCURRENCY="8")
+    two = "api-server-1:3000,10.0.0.12:3000"
+    assert "244 connections" in bad(server, WEB_CONCURRENCY="8", API_SERVERS=two)["connections"][1]
+
+
+def test_the_pages_say_how_many_two_servers_want() -> None:
+    most = most_connections(Settings(database_pool_size=8))
+    wanted, fitting = (f"2 × {each} × {most} = {2 * each * most}" for each in (8, 6))
+    for page in ("deployment.md", "deployment.ja.md"):
+        text = (REPOSITORY / "docs" / page).read_text("utf-8")
+        assert wanted in text
+        assert fitting in text
 
 
 def test_the_next_months_partition(server: Installation, config: Settings) -> None:

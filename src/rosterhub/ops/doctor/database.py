@@ -123,10 +123,13 @@ def index_state(connection: Connection, config: Settings) -> Iterator[Finding]:
 
 
 def connections(connection: Connection, config: Settings) -> Iterator[Finding]:
-    """Whether the API may open more connections than the server takes."""
+    """Whether the API servers may open more connections than the database takes."""
     row = connection.execute("SELECT current_setting('max_connections')::integer").fetchone()
     assert row
-    wanted = config.web_concurrency * most_connections(config) + _FEW
+    # As nginx/start reads it.
+    servers = max(1, len(config.api_servers.replace(",", " ").split()))
+    each, most = config.web_concurrency, most_connections(config)
+    wanted = servers * each * most + _FEW
     if wanted <= row[0]:
         yield ok(
             "connections",
@@ -136,11 +139,12 @@ def connections(connection: Connection, config: Settings) -> Iterator[Finding]:
     else:
         yield warn(
             "connections",
-            f"WEB_CONCURRENCY times {most_connections(config)} (by DATABASE_POOL_SIZE) and {_FEW} "
-            f"more are {wanted} connections, and the server takes {row[0]}. Raise max_connections, "
-            "or lower one of the two.",
-            f"WEB_CONCURRENCY × {most_connections(config)} (DATABASE_POOL_SIZE による) + {_FEW} は"
-            f" {wanted} で、max_connections の {row[0]} を超えます。どちらかを調整してください。",
+            f"API_SERVERS ({servers}) times WEB_CONCURRENCY ({each}) times {most} (by "
+            f"DATABASE_POOL_SIZE) and {_FEW} more are {wanted} connections, and the database takes "
+            f"{row[0]}. Lower one of the last two on every server, or raise max_connections.",
+            f"API_SERVERS ({servers}) × WEB_CONCURRENCY ({each}) × {most} (DATABASE_POOL_SIZE "
+            f"による) + {_FEW} は {wanted} で、max_connections の {row[0]} を超えます。各サーバーの"
+            "設定を小さくするか、max_connections を増やしてください。",
         )
 
 
