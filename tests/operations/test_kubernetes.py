@@ -150,7 +150,7 @@ def test_the_page_builds_pushes_and_runs_one_image() -> None:
 
 def test_a_job_that_has_run_goes_before_another_image_comes() -> None:
     blocks = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.M | re.S)
-    changing = [block for block in blocks if re.search("^# newTag: ", block, re.M)]
+    changing = [block for block in blocks if re.search("^# .*newTag: ", block, re.M)]
     assert len(changing) == 3
     for block in changing:
         assert re.search(r"delete job (\w+ )?migrate\n.*kubectl apply -k", block, re.S), block
