@@ -24,6 +24,10 @@ RUN groupadd --gid 10001 rosterhub \
         --shell /usr/sbin/nologin rosterhub \
     && install -d -o 10001 -g 10001 /opt/rosterhub /opt/rosterhub/apps/api/logs \
         /opt/rosterhub/reports /opt/rosterhub/backups
+# The base may bring a pip of its own.
+RUN if python3 -m pip --version >/dev/null 2>&1; then \
+        python3 -m pip uninstall --yes --root-user-action ignore pip; \
+    fi
 COPY --from=build /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -86,6 +86,11 @@ class Settings(BaseSettings):
     web_concurrency: Annotated[int, Field(ge=1, le=256)] = Field(
         1, description="API processes on this machine."
     )
+    api_servers: str = Field(
+        "",
+        description="host:port of every API server, with commas, as nginx knows them; for the"
+        " doctor, this one alone when empty.",
+    )
     keep_alive_timeout: Annotated[int, Field(ge=0)] = Field(
         65_000, description="How long an idle HTTP connection is kept, in milliseconds."
     )

@@ -2,9 +2,9 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -66,6 +66,22 @@ class Cluster:
         except psycopg.OperationalError:
             return False
         return True
+
+
+@dataclass(slots=True)
+class Server:
+    """A PostgreSQL server that can be stopped and started again."""
+
+    start: Callable[[], AbstractContextManager[psycopg.Connection]]
+    _running: ExitStack = field(default_factory=ExitStack)
+
+    def begin(self) -> psycopg.Connection:
+        """Start it; a connection to it."""
+        return self._running.enter_context(self.start())
+
+    def stop(self) -> None:
+        """Stop it, if it runs."""
+        self._running.close()
 
 
 @contextmanager

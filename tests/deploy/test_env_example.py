@@ -10,7 +10,9 @@ COMPOSE_FILES = sorted(REPOSITORY.glob("docker-compose*.yml"))
 SETTINGS = {name.upper(): field for name, field in Settings.model_fields.items()}
 
 OF_COMPOSE_ITSELF = {"COMPOSE_FILE", "COMPOSE_PROFILES"}
-OF_CONTAINERS = {"API_HOST", "LOG_DIR", "REDIS_URL", "FORWARDED_ALLOW_IPS", "WEB_CONCURRENCY"}
+OF_CONTAINERS = {
+    *("API_HOST", "API_SERVERS", "LOG_DIR", "REDIS_URL", "FORWARDED_ALLOW_IPS", "WEB_CONCURRENCY")
+}
 """What has another value there than elsewhere."""
 
 

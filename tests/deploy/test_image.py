@@ -21,10 +21,17 @@ from tests.serving import until
 
 pytestmark = pytest.mark.slow
 
-BASE = "localhost/rosterhub-test-base"
+BASE = "localhost/rosterhub-test-base:with-pip"
 IMAGE = "localhost/rosterhub-test-image"
 DEBIAN = "http://deb.debian.org/debian"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+WITH_PIP = """
+rm /usr/lib/python3*/EXTERNALLY-MANAGED
+PYTHONPATH=$(echo /usr/share/python-wheels/pip-*.whl) \\
+    python3 -m pip install --no-index --find-links /usr/share/python-wheels pip
+"""
 
 
 def run(*command: str | Path, **more: str) -> str:
@@ -51,10 +58,12 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def base(root: Path) -> None:
-    """Stands in for python:3-slim, which cannot be had everywhere: Debian with its Python."""
+    """Stands in for python:3-slim, which cannot be had everywhere: Debian with its Python, and with
+    a pip of the Python's own."""
     if not run("buildah", "images", "--quiet", "--filter", f"reference={BASE}"):
         packages = "--include=python3,python3-venv"
         run("debootstrap", "--variant=minbase", packages, "bookworm", root, DEBIAN)
+        run("chroot", root, "sh", "-euc", WITH_PIP)
         container = run("buildah", "from", "scratch")
         run("buildah", "add", "--quiet", container, root, "/")
         run("buildah", "commit", "--quiet", "--rm", container, BASE)
@@ -112,6 +121,8 @@ def test_its_api_answers_and_its_command_makes_the_schema(image: str, empty_url:
 
 
 def test_it_holds_what_it_needs_and_no_more(image: str) -> None:
+    with container(BASE) as name:
+        assert run(*within(name, "pip", "--version"))
     with container(image) as name:
         assert run(*within(name, "id", "-u")) == "10001"
         run(*within(name, "touch", "apps/api/logs/x", "reports/x"))

@@ -1,8 +1,11 @@
-"""A primary and a hot standby behind the API servers: who answers, and who when one is away."""
+"""A primary and a hot standby behind the API servers: who answers, and who when one is away.
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+At last all of it together, with nginx before the API servers.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -13,7 +16,8 @@ from rosterhub.access.scopes import ALL
 from rosterhub.settings import Settings
 from rosterhub.store import migrate
 from rosterhub.store.replica import readable
-from tests.deploy.clusters import Cluster, binaries, initialised, prepared
+from tests.deploy.clusters import Cluster, Server, binaries, initialised, prepared
+from tests.deploy.fronts import front
 from tests.deploy.test_standby import command, environment
 from tests.integration.test_serve import serving
 from tests.rosters import board, csv_file, package, person, send
@@ -22,22 +26,6 @@ from tests.serving import KEY, add_key, until
 USERS = "/ims/oneroster/rostering/v1p2/users"
 CATEGORIES = "/ims/oneroster/gradebook/v1p2/categories"
 PROGRAMS = binaries()["18"]
-
-
-@dataclass(slots=True)
-class Server:
-    """A PostgreSQL server that can be stopped and started again."""
-
-    start: Callable[[], AbstractContextManager[psycopg.Connection]]
-    _running: ExitStack = field(default_factory=ExitStack)
-
-    def begin(self) -> psycopg.Connection:
-        """Start it; a connection to it."""
-        return self._running.enter_context(self.start())
-
-    def stop(self) -> None:
-        """Stop it, if it runs."""
-        self._running.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +173,33 @@ def test_without_the_standby_the_primary_serves_the_reads(site: Site) -> None:
         assert answered(client, "/health/ready")
     changed(site, "予備")
     assert site.names() == ["予備"] * 2
+
+
+def test_through_nginx_reads_go_on_without_either_database_and_changes_hear_why_not(
+    site: Site, nginx: str, tmp_path: Path
+) -> None:
+    writes, reads = site.primary.begin(), site.standby.begin()
+    until(lambda: known_to(reads) == known_to(writes))
+    for direct in site.servers:
+        answered(direct, USERS)
+    addresses = [f"{direct.base_url.host}:{direct.base_url.port}" for direct in site.servers]
+    with front(tmp_path, nginx, addresses) as made, made.client() as client:
+        client.headers["X-API-Key"] = KEY
+
+        def read() -> None:
+            for _ in range(10):
+                answered(client, USERS)
+
+        read()
+        site.primary.stop()
+        read()
+        refused = client.delete(f"{CATEGORIES}/nothing")
+        assert refused.status_code == 503
+        assert "nothing was changed; reads may go on" in refused.json()["imsx_description"]
+        assert int(refused.headers["Retry-After"]) > 0
+        site.primary.begin()
+        until(lambda: client.delete(f"{CATEGORIES}/nothing").status_code == 404)
+        site.standby.stop()
+        read()
+        assert client.delete(f"{CATEGORIES}/nothing").status_code == 404
+        assert all(address in made.log for address in addresses)

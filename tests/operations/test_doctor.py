@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,10 @@ import pytest
 from rosterhub.ops.doctor import database, machine
 from rosterhub.ops.doctor.findings import Level
 from rosterhub.settings import Settings
-from rosterhub.store.connect import connect
-from tests.deploy.clusters import binaries, initialised
+from rosterhub.store.connect import connect, most_connections
+from tests.deploy import test_standby
+from tests.deploy.clusters import Server, binaries, initialised, prepared
+from tests.deploy.fronts import REPOSITORY
 from tests.integration.test_serve import running
 from tests.operations.servers import Installation, installation, succeeded
 from tests.serving import until
@@ -207,6 +210,18 @@ def test_clocks_that_are_apart(server: Installation, monkeypatch: pytest.MonkeyP
 def test_more_connections_than_there_are(server: Installation) -> None:
     text = bad(server, WEB_CONCURRENCY="64")["connections"][1]
     assert "916 connections" in text
+    assert "connections" not in bad(server, WEB_CONCURRENCY="8")
+    two = "api-server-1:3000,10.0.0.12:3000"
+    assert "244 connections" in bad(server, WEB_CONCURRENCY="8", API_SERVERS=two)["connections"][1]
+
+
+def test_the_pages_say_how_many_two_servers_want() -> None:
+    most = most_connections(Settings(database_pool_size=8))
+    wanted, fitting = (f"2 × {each} × {most} = {2 * each * most}" for each in (8, 6))
+    for page in ("deployment.md", "deployment.ja.md"):
+        text = (REPOSITORY / "docs" / page).read_text("utf-8")
+        assert wanted in text
+        assert fitting in text
 
 
 def test_the_next_months_partition(server: Installation, config: Settings) -> None:
@@ -250,6 +265,35 @@ def test_replication(config: Settings, tmp_path_factory: pytest.TempPathFactory)
     ):
         [text] = texts(connection, primary.socket)
         assert "does not follow the primary" in text
+
+
+def test_a_replica_that_stands_still(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """For somebody paused it, or for the primary was given more connections; what it says helps."""
+    programs = binaries()["18"]
+    primary = initialised(programs, tmp_path_factory.mktemp("pg"))
+    standby = prepared(programs, tmp_path_factory.mktemp("pg"))
+    follow, given = test_standby.command(standby), test_standby.environment(standby, primary)
+    second = Server(lambda: standby.running(*follow, **given))
+    with ExitStack() as stack:
+        stack.callback(second.stop)
+        with primary.running(*primary.command("8gb")) as writes:
+            writes.execute(
+                "CREATE ROLE replicator WITH REPLICATION LOGIN PASSWORD 'replication_password'"
+            )
+            reads = second.begin()
+            until(lambda: texts(writes, standby.socket) == [])
+            reads.execute("SELECT pg_wal_replay_pause()")
+            [text] = texts(writes, standby.socket)
+            reads.execute(text.partition("Run there: ")[2].encode())
+            until(lambda: texts(writes, standby.socket) == [])
+            writes.execute("ALTER SYSTEM SET max_connections = 300")
+        with primary.running(*primary.command("8gb")) as writes:
+            until(lambda: any("set to less" in text for text in texts(writes, standby.socket)))
+            [text] = texts(writes, standby.socket)
+            reads.execute(text.partition("Run there: ")[2].partition(" Then")[0].encode())
+            second.stop()
+            second.begin()
+            until(lambda: texts(writes, standby.socket) == [])
 
 
 def texts(connection: object, replica: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -29,6 +30,12 @@ Manifest = dict[str, Any]
 
 VERSIONS = ("1.30", "1.37")
 """The oldest that we mean, and the newest whose schema there is."""
+PAGE = (REPOSITORY / "docs" / "kubernetes.md").read_text("utf-8")
+OVERLAY, RESTORE = (
+    yaml.safe_load(text) for text in re.findall(r"<<'YAML'\n(.*?)^YAML$", PAGE, re.M | re.S)
+)
+"""What the page prints to be typed."""
+
 OF_OPERATORS = {"Cluster"}
 """Kinds whose schemas come with their operators, so that they cannot be looked at here."""
 
@@ -42,6 +49,13 @@ def manifests() -> list[Manifest]:
 
 
 ALL = manifests()
+
+
+[PART] = (
+    label["pairs"]
+    for label in yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["labels"]
+)
+"""What kustomize labels all with."""
 
 
 def one(kind: str, name: str) -> Manifest:
@@ -63,7 +77,7 @@ def pods() -> dict[str, Manifest]:
 
 def containers() -> Iterator[tuple[Manifest, Manifest]]:
     """Every container, with the spec of its pod."""
-    for pod in pods().values():
+    for pod in (*pods().values(), RESTORE["spec"]["template"]):
         spec = pod["spec"]
         for container in (*spec.get("initContainers", ()), *spec["containers"]):
             yield spec, container
@@ -72,7 +86,7 @@ def containers() -> Iterator[tuple[Manifest, Manifest]]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_manifest_is_what_kubernetes_takes(version: str) -> None:
     secret = yaml.safe_load((FOLDER / "secret.example.yaml").read_text("utf-8"))
-    for manifest in (*ALL, secret):
+    for manifest in (*ALL, secret, RESTORE):
         if manifest["kind"] not in OF_OPERATORS:
             kubernetes_validate.validate(manifest, version, strict=True)
     wrong = one("Service", "api")["spec"] | {"prots": []}
@@ -96,7 +110,7 @@ def test_kustomize_puts_them_together() -> None:
 
 
 def test_every_container_is_closed_and_bounded() -> None:
-    assert len(list(containers())) == 6
+    assert len(list(containers())) == 7
     for spec, container in containers():
         assert spec["automountServiceAccountToken"] is False
         assert spec["securityContext"]["runAsNonRoot"] is True
@@ -117,9 +131,29 @@ def test_every_container_is_closed_and_bounded() -> None:
 def test_images_are_those_of_compose() -> None:
     composed = services(**SECRETS)
     used = {container["image"] for _, container in containers()}
-    assert used == {"rosterhub-api", composed["redis"]["image"], composed["postgres"]["image"]}
+    ours = {"rosterhub-api", image_of_the_page()}
+    assert used == ours | {composed["redis"]["image"], composed["postgres"]["image"]}
     major = composed["postgres"]["image"].partition(":")[2].partition("-")[0]
     assert f"postgresql:{major}-" in one("Cluster", "rosterhub-db")["spec"]["imageName"]
+
+
+def image_of_the_page() -> str:
+    [image] = OVERLAY["images"]
+    return f"{image['newName']}:{image['newTag']}"
+
+
+def test_the_page_builds_pushes_and_runs_one_image() -> None:
+    [ours] = yaml.safe_load((FOLDER / "kustomization.yaml").read_text("utf-8"))["images"]
+    assert OVERLAY["images"][0]["name"] == ours["newName"]
+    assert re.findall(r"docker (?:build -t|push) (\S+)", PAGE) == [image_of_the_page()] * 2
+
+
+def test_a_job_that_has_run_goes_before_another_image_comes() -> None:
+    blocks = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.M | re.S)
+    changing = [block for block in blocks if re.search("^# .*newTag: ", block, re.M)]
+    assert len(changing) == 3
+    for block in changing:
+        assert re.search(r"delete job (\w+ )?migrate\n.*kubectl apply -k", block, re.S), block
 
 
 def test_settings_are_ours_and_take_these_values() -> None:
@@ -154,8 +188,10 @@ def test_what_is_referred_to_is_there() -> None:
                 assert wanted["key"] in one("ConfigMap", wanted["name"])["data"]
         volumes = {volume["name"] for volume in spec["volumes"]}
         assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
-    claim = pods()["backup"]["spec"]["volumes"][1]["persistentVolumeClaim"]["claimName"]
-    assert one("PersistentVolumeClaim", claim)
+    for spec in (pods()["backup"]["spec"], RESTORE["spec"]["template"]["spec"]):
+        assert one(
+            "PersistentVolumeClaim", spec["volumes"][1]["persistentVolumeClaim"]["claimName"]
+        )
 
 
 def test_urls_lead_to_services_that_are_there() -> None:
@@ -201,6 +237,8 @@ def test_selectors_find_the_pods_they_mean() -> None:
     text = yaml.safe_dump_all(policies)
     assert set(re.findall(r"app.kubernetes.io/name: (\S+)", text)) <= set(pods())
     # And who needs the database or Redis may reach it.
+    restoring = RESTORE["spec"]["template"]["metadata"]["labels"]
+    assert restoring == pods()["backup"]["metadata"]["labels"] | PART
     [hub] = one("NetworkPolicy", "hub")["spec"]["podSelector"]["matchExpressions"]
     assert set(hub["values"]) == set(pods()) - {"redis"}
 
@@ -215,8 +253,11 @@ def test_clients_reach_all_that_is_served_but_the_numbers() -> None:
         return any(path == p["path"] or path.startswith(f"{p['path']}/") for p in paths)
 
     assert {path for path in served if not reached(path)} == {"/metrics"}
-    largest = ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-body-size"]
-    assert int(largest) == Settings.model_fields["csv_upload_max_size"].default + 1_048_576
+    said = {n.rpartition("/")[2]: v for n, v in ingress["metadata"]["annotations"].items()}
+    largest = Settings.model_fields["csv_upload_max_size"].default + 1_048_576
+    assert int(said["proxy-body-size"]) == largest
+    # An answer to a change is an answer, whatever it says.
+    assert said["proxy-next-upstream"] == "error timeout"
 
 
 def test_the_database_is_tuned_as_on_a_server_of_its_size() -> None:
@@ -231,6 +272,20 @@ def test_the_database_is_tuned_as_on_a_server_of_its_size() -> None:
         del wanted[replication]
     parameters = one("Cluster", "rosterhub-db")["spec"]["postgresql"]["parameters"]
     assert parameters == wanted
+
+
+def test_the_volume_of_the_wal_holds_what_is_kept_for_a_standby_that_is_away() -> None:
+    spec = one("Cluster", "rosterhub-db")["spec"]
+    parameters = spec["postgresql"]["parameters"]
+    kept = gigabytes(parameters["max_slot_wal_keep_size"])
+    assert gigabytes(spec["walStorage"]["size"]) >= kept + 2 * gigabytes(parameters["max_wal_size"])
+
+
+def gigabytes(size: str) -> int:
+    """Kubernetes says Gi, PostgreSQL GB; both mean 1024³."""
+    found = re.fullmatch(r"(\d+)(Gi|GB)", size)
+    assert found, size
+    return int(found[1])
 
 
 READ_ONLY = """
@@ -310,3 +365,41 @@ def test_the_backup_job_writes_a_backup(server: Installation) -> None:
     said = succeeded(server.run(program, str(REPOSITORY / "src" / source[1]), **given))
     assert "Backup completed: db-backup-" in said
     assert len(server.backups) == 1
+
+
+def test_the_restore_job_of_the_page_restores_a_backup(server: Installation) -> None:
+    succeeded(server.rosterhub("db", "backup"))
+    [backup] = server.backups
+    [container] = RESTORE["spec"]["template"]["spec"]["containers"]
+    program, *arguments = container["args"]
+    assert program == "rosterhub"
+    arguments = [re.sub(r"^/backups/db-backup-\S+$", str(backup), a) for a in arguments]
+    assert str(backup) in arguments
+    url, password = without_password(server.url)
+    given = {"DATABASE_URL": url, "PGPASSWORD": password}
+    assert "Restored" in succeeded(server.rosterhub(*arguments, **given))
+
+
+KUBECTL = """#!/bin/bash
+# kubectl: what is run in a pod, run here.
+[[ "$1 $2 $3 $4 $5" == "-n rosterhub exec deploy/api --" ]] || exit 99
+exec "${@:6}"
+"""
+
+
+def test_reports_come_out_of_pods_that_cannot_write_their_folder(
+    server: Installation, tmp_path: Path
+) -> None:
+    programs, pod = tmp_path / "bin", tmp_path / "tmp"
+    for folder in (programs, pod):
+        folder.mkdir()
+    rosterhub = f'#!/bin/sh\nexec {shlex.join(ROSTERHUB)} "$@"\n'
+    for name, text in {"kubectl": KUBECTL, "rosterhub": rosterhub}.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    [block] = re.findall(r"^## Reports\n.*?^```bash\n(.*?)^```$", PAGE, re.M | re.S)
+    given = {"PATH": f"{programs}:{server.environment['PATH']}", "ROSTERHUB_HOME": "/proc/none"}
+    said = succeeded(server.run("bash", "-euc", block.replace("/tmp", str(pod)), **given))
+    assert "weekly-security-" in said
+    names = {path.name for path in (tmp_path / "reports").iterdir()}
+    assert "monthly-report-202604.html" in names

@@ -25,7 +25,7 @@ from rosterhub.ops import embedded
 from rosterhub.settings import Settings
 from tests.deploy.composing import SECRETS, compose, services
 from tests.deploy.fronts import REPOSITORY
-from tests.operations.manual import STATEMENTS
+from tests.operations.manual import SECTIONS, STATEMENTS
 from tests.operations.servers import PROGRAMS, Installation, installation
 from tests.operations.test_point_in_time import ARCHIVE_COMMAND
 from tests.rosters import board, csv_file, package, send
@@ -280,8 +280,55 @@ def test_links_on_the_pages_lead_somewhere() -> None:
             path = DOCS / page if page else DOCS / name
             assert path.exists(), (name, target)
             if anchor:
-                headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
-                assert anchor in {slug(heading) for heading in headings}, (name, target)
+                assert anchor in anchors(page or name), (name, target)
+
+
+CHAPTERS = (
+    *("日常運用", "定期メンテナンス", "アップデート手順", "スケールアップ・スケールアウト"),
+    *("障害対応", "パフォーマンスチューニング", "セキュリティ運用", "APIキー管理", "データ管理"),
+    "よくある質問 (FAQ)",
+)
+"""The manual's own headings, in its order."""
+
+
+def test_both_languages_lead_from_every_chapter_of_the_manual_to_the_same_places() -> None:
+    assert {name.split(" / ")[0] for name in SECTIONS} <= set(CHAPTERS)
+    english, japanese = (index(page) for page in ("operations.md", "operations.ja.md"))
+    assert tuple(name.partition(":")[0] for name in english) == CHAPTERS
+    assert english == japanese
+
+
+def index(page: str) -> dict[str, list[tuple[str, int]]]:
+    """Where each row of the index leads: which page, and which of its headings."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for chapter, links in (row for row in rows(page) if len(row) == 2):
+        targets = [link.partition("#") for link in re.findall(r"\]\(([^)]+)\)", links)]
+        if targets:
+            found[chapter] = [
+                (other or "here", anchors(other or page).index(anchor) if anchor else 0)
+                for other, _, anchor in targets
+            ]
+    return found
+
+
+def test_both_languages_say_what_the_manual_got_wrong() -> None:
+    english, japanese = (
+        [sorted(re.findall("`[^`]+`", row[0])) for row in rows(page)[-10:]]
+        for page in ("operations.md", "operations.ja.md")
+    )
+    assert english == japanese
+    assert ["`docker compose down`", "`docker compose exec -T postgres psql`"] in english
+
+
+def rows(page: str) -> list[list[str]]:
+    """The rows of the page's tables."""
+    text = (DOCS / page).read_text("utf-8")
+    return [row.split(" | ") for row in re.findall(r"^\| (.*) \|$", text, re.MULTILINE)]
+
+
+def anchors(page: str) -> list[str]:
+    headings = re.findall(r"^#+ (.*)$", (DOCS / page).read_text("utf-8"), re.MULTILINE)
+    return [slug(heading) for heading in headings]
 
 
 def slug(heading: str) -> str:

@@ -31,7 +31,8 @@ case "$*" in
 "compose exec -T postgres psql -U rosterhub rosterhub_production "*)
     shift 7; exec psql -X "$DATABASE_URL" "$@" ;;
 "compose exec -T postgres "*) shift 4; exec "$@" ;;
-"compose logs"*) echo "what nginx said" ;;
+"compose logs"*nginx) echo "what nginx said" ;;
+"compose logs") echo "what all said" ;;
 "compose --profile production stop nginx api worker") ;;
 *) exit 99 ;;
 esac
@@ -57,7 +58,6 @@ def server(config: Settings, tmp_path: Path) -> Installation:
     rosterhub = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m rosterhub "$@"\n'
     for name, text in {
         "docker": DOCKER,
-        "sudo": '#!/bin/sh\nexec "$@"\n',
         "rosterhub": rosterhub,
     }.items():
         (bin_ / name).write_text(text)
@@ -118,13 +118,22 @@ def test_when_data_may_have_leaked_nobody_gets_in_any_more(
     server: Installation, config: Settings
 ) -> None:
     add_key(config, KEY)
-    stop, close = blocks("Data may have leaked")
+    stop, keep, close = blocks("Data may have leaked")
     run(server, stop)
+    run(server, keep)
+    kept = server.home / "incident" / "all.log"
+    assert kept.read_text() == "what all said\n"
+    assert kept.stat().st_mode & 0o077 == 0
+    assert server.backups
     with serving(config) as api:
         assert api.get(USERS, headers={"X-API-Key": KEY}).status_code == 200
         run(server, close)
         until(lambda: api.get(USERS, headers={"X-API-Key": KEY}).status_code == 401)
     assert (server.home / "asked").read_text().startswith("compose --profile production stop")
+
+
+def test_what_is_kept_of_an_incident_stays_out_of_git() -> None:
+    assert "/incident/" in (REPOSITORY / ".gitignore").read_text("utf-8").splitlines()
 
 
 def test_the_inventory_names_all_that_is_installed_and_who_needs_it() -> None:

@@ -33,8 +33,15 @@ SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1
 """
 _NAMES = "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'"
 _STANDBY = (
-    f"SELECT pg_is_in_recovery(), (SELECT count(*) FROM pg_stat_wal_receiver), ({LAG})::float8"
+    f"SELECT pg_is_in_recovery(), (SELECT count(*) FROM pg_stat_wal_receiver), ({LAG})::float8,"
+    " CASE WHEN pg_is_in_recovery() THEN pg_get_wal_replay_pause_state() <> 'not paused' END"
 )
+_LIMITS = """
+SELECT name, setting::integer FROM pg_settings
+ WHERE name IN ('max_connections', 'max_locks_per_transaction', 'max_prepared_transactions',
+                'max_wal_senders', 'max_worker_processes') ORDER BY name
+"""
+"""What a standby must have as much of as its primary."""
 _ROOM = """
 SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class c
  WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%s)
@@ -116,10 +123,13 @@ def index_state(connection: Connection, config: Settings) -> Iterator[Finding]:
 
 
 def connections(connection: Connection, config: Settings) -> Iterator[Finding]:
-    """Whether the API may open more connections than the server takes."""
+    """Whether the API servers may open more connections than the database takes."""
     row = connection.execute("SELECT current_setting('max_connections')::integer").fetchone()
     assert row
-    wanted = config.web_concurrency * most_connections(config) + _FEW
+    # As nginx/start reads it.
+    servers = max(1, len(config.api_servers.replace(",", " ").split()))
+    each, most = config.web_concurrency, most_connections(config)
+    wanted = servers * each * most + _FEW
     if wanted <= row[0]:
         yield ok(
             "connections",
@@ -129,11 +139,12 @@ def connections(connection: Connection, config: Settings) -> Iterator[Finding]:
     else:
         yield warn(
             "connections",
-            f"WEB_CONCURRENCY times {most_connections(config)} (by DATABASE_POOL_SIZE) and {_FEW} "
-            f"more are {wanted} connections, and the server takes {row[0]}. Raise max_connections, "
-            "or lower one of the two.",
-            f"WEB_CONCURRENCY × {most_connections(config)} (DATABASE_POOL_SIZE による) + {_FEW} は"
-            f" {wanted} で、max_connections の {row[0]} を超えます。どちらかを調整してください。",
+            f"API_SERVERS ({servers}) times WEB_CONCURRENCY ({each}) times {most} (by "
+            f"DATABASE_POOL_SIZE) and {_FEW} more are {wanted} connections, and the database takes "
+            f"{row[0]}. Lower one of the last two on every server, or raise max_connections.",
+            f"API_SERVERS ({servers}) × WEB_CONCURRENCY ({each}) × {most} (DATABASE_POOL_SIZE "
+            f"による) + {_FEW} は {wanted} で、max_connections の {row[0]} を超えます。各サーバーの"
+            "設定を小さくするか、max_connections を増やしてください。",
         )
 
 
@@ -158,9 +169,12 @@ def replication(connection: Connection, config: Settings) -> Iterator[Finding]:
         return
     with connect(config.read_url) as replica:
         row = replica.execute(compiled(_STANDBY)).fetchone()
-    standby, receiving, lag = row or (False, 0, None)
+        limits = dict(replica.execute(_LIMITS).fetchall())
+    standby, receiving, lag, paused = row or (False, 0, None, False)
     if not standby:
         yield ok("replication", "Reads go to another primary.", "読み取り先もプライマリです。")
+    elif paused:
+        yield _standstill(dict(connection.execute(_LIMITS).fetchall()), limits)
     elif not receiving:
         yield fail(
             "replication",
@@ -175,6 +189,27 @@ def replication(connection: Connection, config: Settings) -> Iterator[Finding]:
         )
     else:
         yield ok("replication", "The replica follows.", "レプリカは追随しています。")
+
+
+def _standstill(primary: dict[str, int], replica: dict[str, int]) -> Finding:
+    """Why a replica is paused, by the limits of both."""
+    if lower := [name for name, value in replica.items() if value < primary[name]]:
+        statements = " ".join(f"ALTER SYSTEM SET {name} = {primary[name]};" for name in lower)
+        return fail(
+            "replication",
+            "The replica of DATABASE_URL does not follow: it is set to less than the primary. "
+            f"Run there: {statements} Then restart it (docker compose restart postgres).",
+            "DATABASE_URL のレプリカの設定値がプライマリより小さいため、追随が止まっています。"
+            f"レプリカで {statements} を実行し、再起動してください"
+            "（docker compose restart postgres）。",
+        )
+    return warn(
+        "replication",
+        "Somebody paused the replica of DATABASE_URL, so the primary serves the reads. "
+        "Run there: SELECT pg_wal_replay_resume();",
+        "DATABASE_URL のレプリカの追随が一時停止されており、読み取りはプライマリが担っています。"
+        "レプリカで SELECT pg_wal_replay_resume(); を実行してください。",
+    )
 
 
 def full() -> Finding:
