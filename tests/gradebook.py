@@ -185,6 +185,9 @@ def shown(entity: str, sent: Object, root: str, base: str = "1.2") -> Object:
     for name in ("assignDate", "dueDate"):
         if name in made:
             made[name] = _instant(made[name])
+    if "scoreScaleValue" in made:
+        made["scoreScaleValue"] = [p for p in made["scoreScaleValue"] if p["itemValueRHS"]]
+        made = {k: v for k, v in made.items() if v != []}
     if "learningObjectiveSet" in made:
         made["learningObjectiveSet"].sort(key=lambda one: one["source"])
     return made

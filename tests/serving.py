@@ -16,6 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from rosterhub.api.app import create_app
+from rosterhub.api.whole_answers import WholeAnswers
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
 from tests.ports import free_port
@@ -42,6 +43,7 @@ def serving(
     """The API on a free port, until the block ends; its shutdown is a whole one."""
     listener = socket.create_server(("127.0.0.1", 0))
     app = app or create_app(config)
+    options = {"http": WholeAnswers, **options}
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, **options))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()

@@ -244,8 +244,8 @@ def _people(school: str) -> Board:
         "users": [
             _person("full.user", **full),
             _person("both/1", primaryOrgSourcedId=school, **{"metadata.colour": "青"}),
-            _person("visitor@x", grades="P6"),
-            _person("norole"),
+            _person("visitor@x", grades="P6", userIds="{Koumu:},{LDAP:u 2}"),
+            _person("norole", userIds="{Koumu:}"),
             _person("left_class", familyName="o'odd", email="left@odd.example"),
             _person("gone/user", **_GONE, primaryOrgSourcedId=west),
         ],
@@ -390,8 +390,9 @@ def _gradebook(year: str, school: str) -> Board:
         ],
         "scoreScales": [
             _scale("scale/1", "class/2@a", west, "{90-100:A},{0-89:B}"),
-            _scale("scale/2", "class/bare", school, "{1:よい}"),
+            _scale("scale/2", "class/bare", school, "{1:よい},{2:},{3: }"),
             _scale("scale/3", "class/2@a", west, "{x:y:z}", **_GONE),
+            _scale("scale/4", "class/2@a", west, "{1:}"),
         ],
         "lineItemLearningObjectiveIds": [
             _objective("lo/1", "lineItem", "li/1", "case", "c/1"),

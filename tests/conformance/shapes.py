@@ -3,6 +3,7 @@
 Not derived from our entity table: these are what that table is tested against.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -54,6 +55,14 @@ def _cell(column: str, kind: Kind = "text", make: Callable[[str], Any] = str) ->
 
 def text(column: str) -> Part:
     return _cell(column)
+
+
+def urn(column: str) -> Part:
+    """A sourcedId where the standard wants a URI."""
+    return _cell(column, make=lambda i: f"urn:{'uuid' if _UUID.fullmatch(i) else 'sourcedid'}:{i}")
+
+
+_UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def date(column: str) -> Part:
@@ -135,14 +144,14 @@ def scale(link_file: str, column: str) -> Part:
 
 
 def pairs(column: str, left: str, right: str) -> Part:
-    """`{a:b},{c:d}` as objects."""
+    """`{a:b},{c:d}` as objects; a pair with a blank text says nothing."""
 
     def make(_: "Model", row: Row) -> Any:
         cell = row.get(column)
         if not cell:
             return None
         split = [pair.partition(":") for pair in cell[1:-1].split("},{")]
-        return [{left: a, right: b} for a, _, b in split]
+        return [{left: a, right: b} for a, _, b in split if a.strip() and b.strip()] or None
 
     return Part(make, {left: Path(array="objects"), right: Path(array="objects")})
 
@@ -321,7 +330,7 @@ SHAPES: dict[str, Shape] = {
                 "roleType": text("roleType"),
                 "role": text("role"),
                 "org": ref("orgs", "orgSourcedId"),
-                "userProfile": text("userProfileSourcedId"),
+                "userProfile": urn("userProfileSourcedId"),
                 "beginDate": date("beginDate"),
                 "endDate": date("endDate"),
             },
@@ -330,7 +339,7 @@ SHAPES: dict[str, Shape] = {
             "userProfiles",
             "userSourcedId",
             {
-                "profileId": text("sourcedId"),
+                "profileId": urn("sourcedId"),
                 "profileType": text("profileType"),
                 "vendorId": text("vendorId"),
                 "applicationId": text("applicationId"),

@@ -303,6 +303,30 @@ def test_values_mean_themselves(hub: Hub, name: str, operator: str, value: str) 
     assert bool(found) == (value != "full.user@odd.example" or operator == "~")
 
 
+def test_a_profile_is_found_by_its_urn_and_by_its_sourced_id(hub: Hub) -> None:
+    path = "/ims/oneroster/rostering/v1p2/users"
+    [given, *_] = sorted(hub.model.ids("roles", userProfileSourcedId="profile/1"))
+    [role] = hub.model.where("roles", sourcedId=given)
+    generated = next(r for r in hub.model.rows("userProfiles") if len(r["sourcedId"]) == 36)
+
+    def found(name: str, operator: str, value: str) -> list[str]:
+        return hub.read.ids(path, "users", filter=f"{name}{operator}'{value}'")
+
+    for name in ("roles.userProfile", "userProfiles.profileId"):
+        assert found(name, "=", "urn:sourcedid:profile/1") == [role["userSourcedId"]]
+        assert found(name, "=", "profile/1") == [role["userSourcedId"]]
+        assert found(name, "~", "file/1") == found(name, "~", "sourcedid:profile/1")
+        everyone = set(found("status", "!=", ""))
+        assert set(found(name, "!=", "profile/1")) == everyone - {role["userSourcedId"]}
+        # What is shown so by none.
+        for other in ("urn:uuid:profile/1", f"urn:sourcedid:{generated['sourcedId']}", "urn:"):
+            assert found(name, "=", other) == []
+    both = found("userProfiles.profileId", "=", "urn:sourcedid:profile/1,profile/2")
+    assert both == [role["userSourcedId"]]
+    for value in (generated["sourcedId"], f"urn:uuid:{generated['sourcedId']}"):
+        assert found("userProfiles.profileId", "=", value) == [generated["userSourcedId"]]
+
+
 def test_nul_and_half_characters_are_refused(hub: Hub) -> None:
     path = "/ims/oneroster/rostering/v1p2/users?filter=givenName%3D%27"
     assert minor(hub.read.get(path + "a%00b%27")) == (400, "invaliddata")

@@ -82,6 +82,34 @@ def test_whatever_is_put_is_read(hub: Hub, entity: str) -> None:
 
 
 @pytest.mark.parametrize("entity", WRITABLE)
+@pytest.mark.parametrize("blank", ["", " \u3000"])
+def test_a_text_that_says_nothing_is_not_shown(hub: Hub, entity: str, blank: str) -> None:
+    free = ("description", "comment", "textScore")
+    texts = {name: blank for name in free if name in FULL[entity]}
+    sent = full(entity, sourcedId=new_id(), metadata={"a": blank, "b": {"c": blank}}, **texts)
+    for one in sent.get("learningObjectiveSet", ()):
+        for result in one.get("learningObjectiveResults", ()):
+            result["textScore"] = blank
+    if entity == "scoreScales":
+        sent["scoreScaleValue"] = [
+            {"itemValueLHS": "1", "itemValueRHS": blank},
+            {"itemValueLHS": "2", "itemValueRHS": "A"},
+        ]
+    assert hub.put(entity, sent).status_code == 201
+    found = hub.get(entity, sent["sourcedId"])
+    assert not {"metadata", *texts} & set(found)
+    assert json.dumps(blank) not in json.dumps(found)
+    if entity == "scoreScales":
+        assert found["scoreScaleValue"] == [{"itemValueLHS": "2", "itemValueRHS": "A"}]
+        held = f"sourcedId='{sent['sourcedId']}' AND scoreScaleValue.itemValueLHS="
+        assert hub.ids("/scoreScales", filter=f"{held}'1'") == []
+        assert hub.ids("/scoreScales", filter=f"{held}'2'") == [sent["sourcedId"]]
+        sent["scoreScaleValue"].pop()
+        assert hub.put(entity, sent).status_code == 200
+        assert "scoreScaleValue" not in hub.get(entity, sent["sourcedId"])
+
+
+@pytest.mark.parametrize("entity", WRITABLE)
 def test_the_time_of_the_last_change_is_the_hubs(hub: Hub, entity: str) -> None:
     sent = full(entity, sourcedId=new_id(), dateLastModified="2999-01-01T00:00:00.000Z")
     times: list[str] = []

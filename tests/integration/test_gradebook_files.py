@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rosterhub.model.values import BLANKS
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
 from tests.exported import exported_package
@@ -56,7 +57,7 @@ def trimmed(value: Any) -> Any:
         return {k: trimmed(v) for k, v in value.items()}
     if isinstance(value, list):
         return [trimmed(v) for v in value]
-    return value.strip(" \t\u3000") if isinstance(value, str) else value
+    return value.strip(BLANKS) if isinstance(value, str) else value
 
 
 def everything(hub: Hub, entity: str) -> list[Object]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from rosterhub.settings import Settings
 from tests.errors import minor, whole
 from tests.gradebook_hub import GRADEBOOK, ROSTERING, V1P1, Hub, gradebook_hub
+from tests.rosters import rows
 from tests.serving import until
 
 ALIAS = "/api/v1.2"
@@ -60,13 +62,11 @@ def raw(hub: Hub, method: str, target: bytes, body: bytes = b"") -> Answer:
 
 
 def clean(answer: Answer, method: str = "GET") -> str:
-    """The codeMinor of an error over a plain socket, blank for what is none or is uvicorn's own;
-    it has to be whole, with a request id, and show nothing of the inside.
+    """The codeMinor of an error over a plain socket, blank for what is none; it has to be whole,
+    with a request id, and show nothing of the inside.
     """
     text = answer.body.decode()
     assert not INSIDE.search(text), text
-    if answer.status == 400 and text == "Invalid HTTP request received.":
-        return ""
     assert answer.headers["x-request-id"]
     if answer.status < 400 or method == "HEAD":
         return ""
@@ -107,17 +107,60 @@ def test_a_path_above_the_bases_is_404(hub: Hub, path: str) -> None:
     assert (answer.status, clean(answer)) == (404, "unknownobject")
 
 
-AS_WRITTEN = ["/users/", "/users/p1/", "/users//p1", "//users", "/users//", "/classes//students"]
-AS_WRITTEN += ["/classes/class/students/", "/./users", "/classes/../users", "/users/./p1"]
+AS_WRITTEN = ["/users//", "/users/p1//", "/users//p1", "//users", "/users//", "/classes//students"]
+AS_WRITTEN += ["//", "/./users", "/classes/../users", "/users/./p1"]
 AS_WRITTEN += ["/users%2Fp1", "/users;x=1", "/%75sers/p1/"]
 
 
 @pytest.mark.parametrize("path", AS_WRITTEN)
 def test_a_path_is_taken_as_it_is_written(hub: Hub, path: str) -> None:
-    """A client that puts paths together wrongly should hear of it, whatever a proxy does."""
+    """A client that puts paths together wrongly should hear of it, whatever a proxy does; but for
+    a slash at the end.
+    """
     for base in (ROSTERING, V1P1):
         answer = raw(hub, "GET", f"{base}{path}".encode())
         assert (answer.status, clean(answer)) == (404, "unknownobject")
+
+
+ENDED = {
+    f"{ROSTERING}/users?limit=1": "/users",
+    f"{ALIAS}/users/p1": "/users/{sourcedId}",
+    f"{ROSTERING}/classes/class/students": "/classes/{classSourcedId}/students",
+    f"{GRADEBOOK}/classes/class/lineItems": "/classes/{classSourcedId}/lineItems",
+    f"{RESOURCES}/resources": "/resources",
+    f"{V1P1}/users?limit=1": "/users",
+    f"{V1P1}/classes/class": "/classes/{sourcedId}",
+}
+"""Reads, and how the audit log calls them."""
+
+
+@pytest.mark.parametrize("target", ENDED)
+def test_what_is_read_may_be_asked_for_with_a_slash_at_its_end(hub: Hub, target: str) -> None:
+    path, question, query = target.partition("?")
+    for method in ("GET", "HEAD"):
+        plain = raw(hub, method, target.encode())
+        ended = raw(hub, method, f"{path}/{question}{query}".encode())
+        assert plain.status == 200
+        assert (ended.status, ended.body) == (200, plain.body)
+        own = {"date", "x-request-id"}
+        assert ended.headers.keys() == plain.headers.keys()
+        # The links and the ETag are the same, too.
+        assert all(ended.headers[k] == plain.headers[k] for k in plain.headers.keys() - own)
+
+    def logged() -> list[tuple[Any, ...]]:
+        return rows(hub.config, "SELECT endpoint FROM audit_logs WHERE path = %s", f"{path}/")
+
+    until(lambda: len(logged()) == 2)
+    assert {endpoint.removeprefix(base) for (endpoint,) in logged() for base in BASES} >= {
+        ENDED[target]
+    }
+
+
+def test_what_is_only_written_ends_without_a_slash(hub: Hub) -> None:
+    for path in ("/lineItems/kanji-1/results/", "/schools/school/lineItems/"):
+        for method in ("GET", "POST"):
+            answer = raw(hub, method, f"{GRADEBOOK}{path}".encode(), b"{}")
+            assert (answer.status, clean(answer)) == (404, "unknownobject")
 
 
 ODD = ["%00", "%ff", "%E3%81", "%2F", "..", "%2e%2e", "a%2F..%2Fb", "%", "%zz", "%0d%0aX:%20y"]
@@ -161,9 +204,33 @@ def test_an_odd_id_is_an_id_that_there_is_not(hub: Hub, sourced_id: str) -> None
 def test_a_byte_that_no_url_has_is_refused(hub: Hub, byte: bytes) -> None:
     for target in (b"/users/" + byte, b"/users?filter=" + byte, b"/" + byte):
         answer = raw(hub, "GET", ROSTERING.encode() + target)
-        assert answer.status in (400, 404)
-        clean(answer)
+        assert (answer.status, clean(answer)) in ((400, "invaliddata"), (404, "unknownobject"))
     assert hub.client.get(f"{ROSTERING}/users").status_code == 200
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_a_url_that_is_not_encoded_is_refused_with_what_to_do(
+    hub: Hub, base: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = f"{base}/users?filter=familyName='秋山'"
+    answer = raw(hub, "GET", target.encode())
+    assert (answer.status, clean(answer)) == (400, "invaliddata")
+    assert ("statusInfoSet" in json.loads(answer.body)) == (base == V1P1)
+    assert "percent-encode" in answer.body.decode()
+    assert answer.headers["connection"] == "close"
+    logged = capsys.readouterr().out
+    assert logged.count(answer.headers["x-request-id"]) == 1
+    assert "秋山" not in logged
+    assert "familyName" not in logged
+    assert raw(hub, "GET", quote(target, safe="/?='").encode()).status in (200, 404)
+
+
+def test_what_is_no_http_keeps_the_request_id_that_it_states(hub: Hub) -> None:
+    for name, kept in (("front-1:2.3", True), ("a b", False), ("x" * 65, False)):
+        version = f"HTTP/1.1\r\nX-Request-Id: {name}\r\nX-A: b"
+        answer = raw(hub, "GET", f"{ROSTERING}/users/秋山 {version}".encode())
+        assert (answer.status, clean(answer)) == (400, "invaliddata")
+        assert (answer.headers["x-request-id"] == name) == kept
 
 
 @pytest.mark.parametrize("length", [5_000, 70_000, 1_000_000])
@@ -197,6 +264,10 @@ TAKEN = {
     f"{V1P1}/lineItems/kanji-1": "GET, HEAD, PUT, DELETE",
     f"{V1P1}/users/p1": "GET, HEAD",
     f"{V1P1}/classes/class/lineItems": "GET, HEAD",
+    f"{ROSTERING}/users/": "GET, HEAD",
+    f"{GRADEBOOK}/lineItems/kanji-1/": "GET, HEAD",
+    f"{GRADEBOOK}/classes/class/lineItems/": "GET, HEAD",
+    f"{V1P1}/lineItems/kanji-1/": "GET, HEAD",
 }
 
 
@@ -274,7 +345,7 @@ def test_every_answer_and_its_log_line_have_the_request_id(
 
 def test_a_method_that_nobody_knows_is_refused(hub: Hub) -> None:
     for method in ("FOO", "get"):
-        assert clean(raw(hub, method, f"{ROSTERING}/users".encode())) == ""
+        assert clean(raw(hub, method, f"{ROSTERING}/users".encode())) == "invaliddata"
 
 
 def test_what_was_sent_is_in_no_log_line(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:

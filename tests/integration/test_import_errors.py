@@ -101,6 +101,16 @@ BAD_FILES: dict[str, tuple[bytes, list[tuple[int | None, str | None, str]]]] = {
     "long sourcedId": (orgs(b"x" * 256 + b",,,n,school,,"), [(2, "sourcedId", "guid_invalid")]),
     "no name": (orgs(b"o1,,,,school,,"), [(2, "name", "required_blank")]),
     "enumeration": (orgs(b"o1,,,n,temple,,"), [(2, "type", "enumeration_unknown")]),
+    "nothing after ext:": (orgs(b"o1,,,n,ext:,,"), [(2, "type", "enumeration_unknown")]),
+    "a blank after ext:": (orgs(b"o1,,,n,ext:a b,,"), [(2, "type", "enumeration_unknown")]),
+    "a line after ext:": (
+        orgs('o1,,,n,"ext: \n外",,'.encode()),
+        [(2, "type", "enumeration_unknown")],
+    ),
+    "a no-break space after ext:": (
+        orgs("o1,,,n,ext:外\u00a0部,,".encode()),
+        [(2, "type", "enumeration_unknown")],
+    ),
     "status": (orgs(b"o1,inactive,,n,school,,"), [(2, "status", "enumeration_unknown")]),
     "impossible day": (
         orgs(b"o1,,2026-02-30,n,school,,"),
@@ -247,6 +257,16 @@ def test_what_records_are_looked_up_by_is_no_novel(
     assert (f"{entity}.csv", 3, column, "text_too_long") in places(document["errors"])
     [error] = [e for e in document["errors"] if e["code"] == "text_too_long"]
     assert "2,000 bytes" in error["message"]
+
+
+def test_an_enumeration_is_extended_by_what_can_be_seen(hub: Settings) -> None:
+    data = board()
+    data["orgs"] += [
+        {"sourcedId": f"o{n}", "name": "n", "type": f"ext:{kind}"}
+        for n, kind in enumerate(("研究所", "Lab_2-a.b", "a/b:c", "é𠮷〜"))
+    ]
+    document = send(hub, package(data), dry_run=True)
+    assert document["state"] == "completed", document
 
 
 def test_what_records_are_looked_up_by_may_be_long(hub: Settings) -> None:

@@ -326,7 +326,7 @@ def test_a_head_is_a_get_without_the_body(client: httpx.Client) -> None:
         assert head.headers[name] == got.headers[name]
 
 
-@pytest.mark.parametrize("path", [f"{USERS}/", f"{USERS}//", f"/{USERS}", f"{USERS}/p1/", "/users"])
+@pytest.mark.parametrize("path", [f"{USERS}//", f"/{USERS}", f"{USERS}/p1//", "/users"])
 def test_a_path_is_taken_as_it_stands(client: httpx.Client, path: str) -> None:
     assert minor(client.get(path)) == (404, "unknownobject")
 

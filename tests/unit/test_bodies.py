@@ -170,7 +170,20 @@ def test_an_enumeration_lists_what_it_takes(entity: str, name: str) -> None:
 
 
 def test_only_an_open_enumeration_takes_more() -> None:
-    record("results", full("results", scoreStatus="ext:lost"))
+    for value in ("ext:lost", "ext:紛失", "ext:a.b_c-d/e:f"):
+        record("results", full("results", scoreStatus=value))
+    for odd in (
+        " \n外",
+        "a b",
+        "lost ",
+        "lost\n",
+        "\u3000",
+        "a\u00a0",
+        "\x00",
+        "a\x7fb",
+        "\ufeffa",
+    ):
+        refused("results", "scoreStatus", scoreStatus=f"ext:{odd}")
     refused("results", "status", status="ext:lost")
 
 

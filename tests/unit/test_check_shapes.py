@@ -39,11 +39,16 @@ WHOLE: dict[str, dict[str, Any]] = {
                 "org": ref("org"),
                 "beginDate": "2026-04-01",
             },
-            {"roleType": "secondary", "role": "ext:helper", "org": ref("org"), "userProfile": "p"},
+            {
+                "roleType": "secondary",
+                "role": "ext:helper",
+                "org": ref("org"),
+                "userProfile": "urn:sourcedid:p",
+            },
         ],
         "userProfiles": [
             {
-                "profileId": "p",
+                "profileId": "urn:sourcedid:p",
                 "profileType": "t",
                 "vendorId": "v",
                 "credentials": [{"type": "sso", "username": "u"}],
@@ -138,6 +143,7 @@ def put(name: str, value: Any) -> Change:
         ("users", put("status", "inactive"), "enumeration", "status"),
         ("users", lambda u: u["roles"][0].update(role="Student"), "enumeration", "roles.role"),
         ("users", lambda u: u["roles"][0].update(role="ext:"), "enumeration", "roles.role"),
+        ("users", lambda u: u["roles"][0].update(role="ext: x"), "enumeration", "roles.role"),
         (
             "users",
             lambda u: u["roles"][0].update(roleType="ext:x"),
@@ -154,6 +160,14 @@ def put(name: str, value: Any) -> Change:
         ("users", put("primaryOrg", ref("school")), "reference", "primaryOrg.type"),
         ("users", lambda u: u["agents"][0].pop("href"), "reference", "agents.href"),
         ("users", lambda u: u["agents"][0].update(name="x"), "unknown", "agents.name"),
+        ("users", lambda u: u["roles"][1].update(userProfile="p"), "uri", "roles.userProfile"),
+        ("users", lambda u: u["roles"][1].update(userProfile=1), "type", "roles.userProfile"),
+        (
+            "users",
+            lambda u: u["userProfiles"][0].update(profileId="https:"),
+            "uri",
+            "userProfiles.profileId",
+        ),
         ("users", put("password", "x"), "password", "password"),
         ("users", put("shoeSize", "27"), "unknown", "shoeSize"),
         ("users", lambda u: u["userIds"][0].pop("identifier"), "required", "userIds.identifier"),
@@ -200,6 +214,15 @@ def test_each_rule(entity: str, change: Change, rule: str, place: str | None) ->
     found = broken(entity, but(entity, change))
     assert {one for one, _ in found} == {rule}
     assert place is None or found == {(rule, place)}
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["urn:uuid:5f0a4d2e-8a61-4c57-9d1b-0c2f4a1be7a3", "https://a.example/p?q=1#x", "tag:a,2026:p"],
+)
+def test_a_profile_is_named_by_any_uri(uri: str) -> None:
+    named = but("users", lambda u: u["userProfiles"][0].update(profileId=uri))
+    assert broken("users", named) == set()
 
 
 def test_an_object_of_oneroster_1_1_is_another() -> None:

@@ -42,13 +42,26 @@ def test_a_path_finds_its_route_and_parameters() -> None:
     assert found("/classes/1/students/2/results")[2] == {"a": "1", "b": "2"}
 
 
+def test_what_is_read_may_end_with_one_slash() -> None:
+    for path in ("/users/u1", "/users/u1/classes", "/users/all/x"):
+        methods = ("GET", "HEAD")
+        assert [found(f"{path}/", m) for m in methods] == [found(path, m) for m in methods]
+    scope = {"type": "http", "method": "GET", "path": "?", "raw_path": b"/users/u1/"}
+    assert ROUTES.matches(scope)[1]["raw_path"] == b"/users/u1"
+    assert found("/users/u1/", "PUT")[0] is Match.PARTIAL
+    assert found("/users/u1//")[0] is Match.NONE
+    assert found("/users/%2F/")[2] == {"sourcedId": "/"}
+
+
 def test_a_literal_goes_before_a_parameter_but_does_not_hide_it() -> None:
     assert found("/users/all/x") == (Match.FULL, "/users/all/{kind}", {"kind": "x"})
     assert found("/users/all/classes")[1] == "/users/all/{kind}"
     assert found("/users/all") == (Match.FULL, "/users/{sourcedId}", {"sourcedId": "all"})
 
 
-@pytest.mark.parametrize("path", ["/", "", "/user", "/users/", "/users//classes", "/users/a/b/c/d"])
+@pytest.mark.parametrize(
+    "path", ["/", "//", "", "/user", "/users//", "/users//classes", "/users/a/b/c/d"]
+)
 def test_another_path_finds_nothing(path: str) -> None:
     assert found(path)[0] is Match.NONE
 

@@ -1,7 +1,8 @@
 """Plain routes found by their segments: as quick for the two-hundredth route as for the first.
 
 OneRoster has some two hundred paths; trying a regular expression each would cost more than a
-short read. Segments are split before they are unquoted, so an id may hold a slash (`%2F`).
+short read. Segments are split before they are unquoted, so an id may hold a slash (`%2F`). Some
+clients end each path with a slash: what can be read without it can be read with it.
 """
 
 from collections.abc import Sequence
@@ -51,8 +52,13 @@ class PlainRoutes(BaseRoute):
             return Match.NONE, {}
         raw = scope.get("raw_path")
         segments = _segments(raw.decode("ascii") if raw else quote(scope["path"]))
+        slash = len(segments) > 1 and not segments[-1] and segments[0]
+        if slash:
+            segments.pop()
         values: list[str] = []
         found = _straight(self._root, segments, values) or _find(self._root, segments, 0, values)
+        if slash:
+            found = [end for end in found if end[0].methods and "GET" in end[0].methods]
         if not found:
             return Match.NONE, {}
         takes = [
@@ -62,7 +68,9 @@ class PlainRoutes(BaseRoute):
         if b"%" in (raw or b"%"):
             values = [unquote(value) for value in values]
         params = dict(zip(names, values, strict=True))
-        child = {"endpoint": route.endpoint, "path_params": params, "route": route}
+        child: Scope = {"endpoint": route.endpoint, "path_params": params, "route": route}
+        if slash and takes and raw:
+            child["raw_path"] = raw[:-1]
         return Match.FULL if takes else Match.PARTIAL, child
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

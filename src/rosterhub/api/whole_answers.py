@@ -1,21 +1,38 @@
 """The server's HTTP protocol, but for four things: what is written at once goes out at once, who
-follows events is let go when the server ends, who sends what is no HTTP is not hung up on, and who
-takes an answer that others wait for too slowly is.
+follows events is let go when the server ends, who sends what is no HTTP gets an error like any
+other and is not hung up on, and who takes an answer that others wait for too slowly is.
 
 uvicorn sends an answer's head and its body one after the other. A server killed in between leaves
 a proxy with half an answer, too late to ask another server; and one packet costs less than two.
 """
 
 import asyncio
+import json
+import os
+import re
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import structlog
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from rosterhub import logging
+from rosterhub.api import errors
 
 _MOST = 64 * 1024
 """Bytes that are held back at most."""
 
 _LINGER_SECONDS = 5.0
 """How long we listen, after the last word of ours, to who does not hang up."""
+
+
+_NO_HTTP = (
+    "This is no HTTP request. A URL holds neither spaces nor characters beyond ASCII:"
+    " percent-encode them, as %E7%A7%8B%E5%B1%B1 for 秋山."
+)
+_UNKNOWN = "(unknown)"
+_PATH = re.compile(rb"[A-Z]+ ([!-~]*)")
+_GIVEN_ID = re.compile(rb"\r\nx-request-id: *([0-9A-Za-z][0-9A-Za-z._:-]{0,63})\r\n", re.IGNORECASE)
+"""As far as what is no HTTP can be read: its path, and its request id, as a proxy states it."""
 
 
 class WholeAnswers(HttpToolsProtocol):
@@ -26,6 +43,7 @@ class WholeAnswers(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Put ourselves before the connection."""
         super().connection_made(cast(asyncio.Transport, Together(transport)))
+        self._received = b""
 
     def pause_writing(self) -> None:
         """Wait for the client; no longer than the moment `sent_by`, if the answer has one."""
@@ -43,14 +61,31 @@ class WholeAnswers(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what came, as long as it is HTTP."""
         if not cast(Together, self.transport).parting:
+            self._received = data
             super().data_received(data)
+            self._received = b""
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP. The rest of it may be on its way: a connection that ends before
         that was taken is reset, and a proxy takes the reset for a server that is down.
         """
         cast(Together, self.transport).parting = True
-        super().send_400_response(msg)
+        path, given = _PATH.match(self._received), _GIVEN_ID.search(self._received)
+        request_id = given[1].decode() if given else os.urandom(16).hex()
+        error = errors.body(path[1].decode() if path else "", "invaliddata", _NO_HTTP)
+        body = json.dumps(error, ensure_ascii=False).encode()
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+            (b"x-request-id", request_id.encode()),
+        ]
+        lines = [b"%b: %b\r\n" % header for header in headers]
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            logging.request(_UNKNOWN, _UNKNOWN, 400, 0, request_id)
+        self.transport.write(b"".join((STATUS_LINE[400], *lines, b"\r\n", body)))
+        self.transport.close()
 
     def shutdown(self) -> None:
         """Begin to end; an answer that has no end of its own is asked to come to one."""

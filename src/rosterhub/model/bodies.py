@@ -37,6 +37,7 @@ DIGITS = 30
 
 _SHOWN = 100
 _GUID = re.compile(rf"[{values.GUID_CHARACTERS}]{{1,{values.GUID_MAX_LENGTH}}}")
+_EXTENSION = re.compile(values.EXTENSION.removesuffix("$"))
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -184,7 +185,7 @@ def _one(known: Field, value: object, here: str) -> Any:
     if known.enumeration:
         text = _text(value, here)
         taken = known.enumeration.values
-        more = known.enumeration.extensible and re.match("ext:.", text, re.DOTALL)
+        more = known.enumeration.extensible and _EXTENSION.fullmatch(text)
         if text not in taken and not more:
             raise BodyError(here, f"is one of {', '.join(taken)}, not {text[:60]!r}.")
         return text

@@ -62,7 +62,7 @@ PAIRS = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Enumeration:
-    """A closed list of values; `extensible` ones also take anything that starts `ext:`."""
+    """A closed list of values; `extensible` ones also take what `values.EXTENSION` does."""
 
     values: tuple[str, ...]
     extensible: bool = True

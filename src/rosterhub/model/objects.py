@@ -23,11 +23,12 @@ Version = Literal["1.2", "1.1"]
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A value, or a list of values, of one field."""
+    """A value, or a list of values, of one field; `uri`: a sourcedId that is shown as a URN."""
 
     name: str
     field: Field
     required: bool = False
+    uri: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,7 @@ _ROLE = Rows(
     "userSourcedId",
     (
         *_parts("roles", "roleType", "role", "orgSourcedId"),
-        Scalar("userProfile", RECORDS["roles"].by_name["userProfileSourcedId"]),
+        Scalar("userProfile", RECORDS["roles"].by_name["userProfileSourcedId"], uri=True),
         *_parts("roles", "beginDate", "endDate"),
     ),
     required=True,
@@ -202,7 +203,7 @@ _PROFILE = Rows(
     "userProfiles",
     "userSourcedId",
     (
-        Scalar("profileId", SYSTEM_FIELDS[0], required=True),
+        Scalar("profileId", SYSTEM_FIELDS[0], required=True, uri=True),
         *_parts("userProfiles", "profileType", "vendorId", "applicationId", "description"),
         Nested(
             "credentials",

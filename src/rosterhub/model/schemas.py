@@ -61,7 +61,7 @@ def references(target: str, use: Use = "answer") -> Schema:
     """The schema of a reference to a record of `target`."""
     kinds = [RECORDS[target].singular] if use == "answer" else list(called(target))
     kind: Schema = {"type": "string", "enum": kinds}
-    href: Schema = {"type": "string", "format": "uri"} if use == "answer" else named("Text")
+    href: Schema = _URI if use == "answer" else named("Text")
     parts: Schema = {"href": href, "sourcedId": named("Guid"), "type": kind}
     return _closed(parts, ["sourcedId"] if use == "body" else list(parts))
 
@@ -142,7 +142,7 @@ def _closed(members: Schema, required: list[str]) -> Schema:
 
 def _always(prop: Property, use: Use) -> bool:
     """Whether each object has it. What stands in other rows, or in one field of two, may be late:
-    users.csv may come before roles.csv.
+    users.csv may come before roles.csv. Of pairs there may be none but with a blank text.
     """
     if use == "body":
         return (
@@ -152,7 +152,7 @@ def _always(prop: Property, use: Use) -> bool:
             and prop.name not in ("status", "dateLastModified")
         )
     match prop:
-        case Scalar() | Pairs():
+        case Scalar():
             return prop.required
         case Reference():
             late = prop.otherwise or prop.field in ONEROSTER_11_USER_COLUMNS
@@ -177,7 +177,7 @@ def _written(prop: Property) -> bool:
 def _property(prop: Property, version: Version, use: Use) -> Schema:
     match prop:
         case Scalar():
-            one = _value(prop.field, filled=prop.required)
+            one = _URI if prop.uri else _value(prop.field, filled=prop.required)
             return _several(one) if prop.field.many else one
         case Reference():
             one = named(reference_name(prop.target, use))
@@ -188,7 +188,7 @@ def _property(prop: Property, version: Version, use: Use) -> Schema:
         case Rows():
             return _several(_row(prop, version, use))
         case Pairs():
-            return _several(_pair(prop))
+            return _several(_pair(prop, use))
         case Nested():
             return _several(_object(prop.parts, version, use))
         case First():
@@ -209,6 +209,8 @@ def _value(field: Field, *, filled: bool = False) -> Schema:
     return _KINDS.get(field.kind) or named("FilledText" if filled else "Text")
 
 
+_URI: Schema = {"type": "string", "format": "uri"}
+
 _KINDS: dict[Kind, Schema] = {
     Kind.GUID: named("Guid"),
     Kind.DATE: {"type": "string", "format": "date"},
@@ -224,7 +226,7 @@ def _enumeration(known: Enumeration) -> Schema:
     listed: Schema = {"type": "string", "enum": list(known.values)}
     if not known.extensible:
         return listed
-    return {"anyOf": [listed, {"type": "string", "pattern": "^ext:[^\\u0000]+$"}]}
+    return {"anyOf": [listed, {"type": "string", "pattern": values.EXTENSION}]}
 
 
 def _renamed(prop: First) -> Schema:
@@ -244,7 +246,10 @@ def _row(prop: Rows, version: Version, use: Use) -> Schema:
     return _closed(parts, list(parts))
 
 
-def _pair(prop: Pairs) -> Schema:
+def _pair(prop: Pairs, use: Use) -> Schema:
+    if use == "answer":
+        shown = dict.fromkeys((prop.left, prop.right), named("FilledText"))
+        return _closed(shown, list(shown))
     # They are kept, and go out as CSV, as {left:right}.
     left: Schema = {"type": "string", "pattern": "^[^:{}\\u0000]+$"}
     right: Schema = {"type": "string", "pattern": "^[^{}\\u0000]*$"}

@@ -36,9 +36,17 @@ MIDNIGHT = "([T ]0{1,2}:00(:00(\\.0+)?)?Z?)?$"
 YEAR = "^[0-9]{4}$"
 NUMBER = r"^[+-]?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?$"
 INTEGER = "^-?[0-9]{1,9}$"
+_BLANK = r"\u0020\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+EXTENSION = rf"^ext:[^{_BLANK}\u0000-\u001f\u007f-\u009f]+$"
+"""What extends an enumeration: any characters but blanks and control characters."""
 PAIR = r"^\{[^:{}]+:[^{}]*\}$"
 PAIRS = r"^\{[^:{}]+:[^{}]*\}(, *\{[^:{}]+:[^{}]*\})*$"
 """`{type:identifier},{type:identifier}`, also `{lhs:rhs}` of score scales."""
+
+UUID = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+URN_OF_UUID = "urn:uuid:"
+URN_OF_OTHER = "urn:sourcedid:"
+"""What a sourcedId begins with where the standard wants a URI: that of a UUID, and any other."""
 
 PLACEHOLDER = "rosterhub.placeholder"
 """The metadata of a record that the hub made because others need it; exported and imported like any
@@ -58,6 +66,16 @@ def names_metadata(name: str) -> bool:
     return short and all(parts)
 
 
+def named_by(uri: str) -> str:
+    """The sourcedId that is shown as `uri`; what is shown so by none comes back as it is."""
+    for start, of_uuid in ((URN_OF_UUID, True), (URN_OF_OTHER, False)):
+        named = uri.removeprefix(start)
+        if named != uri and bool(_UUID.fullmatch(named)) is of_uuid:
+            return named
+    return uri
+
+
+_UUID = re.compile(UUID.removeprefix("^").removesuffix("$"))
 _MOMENT = re.compile(DATETIME_TOLERANT.removeprefix("^").removesuffix("$"))
 
 

@@ -23,7 +23,7 @@ from rosterhub.model.objects import (
     Version,
     by_name,
 )
-from rosterhub.store.documents import counts, first, instant
+from rosterhub.store.documents import LEFT, RIGHT, counts, first, instant, pairs, uri
 from rosterhub.store.schema import LIVE
 
 
@@ -51,10 +51,11 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class _One:
-    """An operand with at most one value."""
+    """An operand with at most one value; `uri`: a sourcedId that is shown as a URN."""
 
     field: Field
     value: str
+    uri: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class _Many:
     value: str
     source: str
     listed: bool = False
+    uri: bool = False
 
 
 _Operand = _One | _List | _Many
@@ -109,6 +111,8 @@ def condition(node: Node, entity: str, parameters: Parameters, version: Version 
 def _clause(clause: Clause, entity: str, parameters: Parameters, version: Version) -> str:
     operand = _operand(clause.field, entity, parameters, version)
     operator, text = clause.operator, clause.value
+    if not isinstance(operand, _List) and operand.uri:
+        operand, text = _as_named(operand, operator, text)
     match operand:
         case _One():
             return _compare(operand.field, operand.value, operator, text, parameters)
@@ -116,6 +120,17 @@ def _clause(clause: Clause, entity: str, parameters: Parameters, version: Versio
             return _compare_list(operand, operator, text, parameters)
         case _Many():
             return _compare_many(operand, operator, text, parameters)
+
+
+def _as_named(operand: _One | _Many, operator: str, text: str) -> tuple[_One | _Many, str]:
+    """The operand as `text` names it, as it is shown or by the sourcedId, and that; what is equal
+    is found by the sourcedId, which has an index.
+    """
+    if operator in ("=", "!="):
+        return operand, ",".join(map(values.named_by, text.split(",")))
+    if operator == "~" or text.startswith("urn:"):
+        return replace(operand, value=f"({uri(operand.value)})"), text
+    return operand, text
 
 
 def _operand(name: str, entity: str, parameters: Parameters, version: Version) -> _Operand:
@@ -134,7 +149,8 @@ def _reach(
     match prop, rest:
         case Scalar(), []:
             value = f'{row}."{prop.field.column}"'
-            return _List(prop.field, value) if prop.field.many else _One(prop.field, value)
+            many = prop.field.many
+            return _List(prop.field, value) if many else _One(prop.field, value, prop.uri)
         case Reference(), ["sourcedId"]:
             value = f'{row}."{prop.field.column}"'
             if prop.otherwise:
@@ -148,9 +164,8 @@ def _reach(
         case Linked(), ["sourcedId"]:
             return _linked(prop, row, parameters)
         case Pairs(), [part] if part in (prop.left, prop.right):
-            left = part == prop.left
-            piece = "split_part(e, ':', 1)" if left else "substr(e, strpos(e, ':') + 1)"
-            return _Many(_TEXT, piece, f'unnest({row}."{prop.field.column}") e WHERE true')
+            text = LEFT if part == prop.left else RIGHT
+            return _Many(_TEXT, text, pairs(f'{row}."{prop.field.column}"'))
         case Rows(), [part, *more]:
             return _rows(prop, part, more, row, name, parameters)
         case Nested(), [part]:
@@ -246,7 +261,7 @@ def _rows(
         raise UnknownField(f"{name[:60]!r} cannot be filtered by; {_hint(prop, name)}")
     found = _reach(inner, rest, "r", name, parameters)
     assert isinstance(found, _One)
-    return _Many(found.field, found.value, source)
+    return _Many(found.field, found.value, source, uri=found.uri)
 
 
 def _metadata(prop: Metadata, key: str, row: str, parameters: Parameters) -> _One:

@@ -21,6 +21,7 @@ from rosterhub.model.objects import (
     Version,
 )
 from rosterhub.model.services import path_of
+from rosterhub.model.values import BLANKS, URN_OF_OTHER, URN_OF_UUID, UUID
 
 ROOT = "$1"
 _PLAIN = frozenset({Kind.BOOLEAN, Kind.DATE, Kind.YEAR})
@@ -37,7 +38,8 @@ def _value(prop: Property, row: str, version: Version) -> str:
     """SQL for the JSON text of a property, NULL where there is no value."""
     match prop:
         case Scalar():
-            return scalar(prop.field, f'{row}."{prop.field.column}"')
+            value = f'{row}."{prop.field.column}"'
+            return f"'\"' || {uri(value)} || '\"'" if prop.uri else scalar(prop.field, value)
         case Reference():
             return _reference(prop, row, version)
         case Linked():
@@ -65,6 +67,12 @@ def scalar(field: Field, value: str) -> str:
     if field.kind in (Kind.FLOAT, Kind.INTEGER):
         return f"{value}::text"
     return f"to_json({value})"
+
+
+def uri(sourced_id: str) -> str:
+    """SQL for the URN that `sourced_id` is shown as where the standard wants a URI."""
+    of = f"CASE WHEN {sourced_id} ~ '{UUID}' THEN '{URN_OF_UUID}' ELSE '{URN_OF_OTHER}' END"
+    return f"{of} || {sourced_id}"
 
 
 def instant(value: str) -> str:
@@ -158,10 +166,19 @@ def _rows(prop: Rows, row: str, version: Version) -> str:
     return f"'[' || (SELECT string_agg({whole}, ',' ORDER BY g.value) FROM ({listed}) g) || ']'"
 
 
+LEFT, RIGHT = "split_part(e, ':', 1)", "substr(e, strpos(e, ':') + 1)"
+"""The texts of a pair `e`."""
+
+
+def pairs(value: str) -> str:
+    """SQL for the pairs of `value` that are shown, as rows `e`: those without a blank text."""
+    both = " AND ".join(f"btrim({text}, '{BLANKS}') <> ''" for text in (LEFT, RIGHT))
+    return f"unnest({value}) e WHERE {both}"
+
+
 def _pairs(prop: Pairs, value: str) -> str:
-    left = f"'{{\"{prop.left}\":' || to_json(split_part(e, ':', 1))"
-    right = f"',\"{prop.right}\":' || to_json(substr(e, strpos(e, ':') + 1)) || '}}'"
-    return f"'[' || (SELECT string_agg({left} || {right}, ',') FROM unnest({value}) e) || ']'"
+    one = f"'{{\"{prop.left}\":' || to_json({LEFT}) || ',\"{prop.right}\":' || to_json({RIGHT})"
+    return f"'[' || (SELECT string_agg({one} || '}}', ',') FROM {pairs(value)}) || ']'"
 
 
 def _metadata(fields: tuple[Field, ...], row: str) -> str:

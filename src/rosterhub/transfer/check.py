@@ -349,7 +349,7 @@ def _enumeration(column: StagedColumn, enumeration: Enumeration, cell: str, many
     one = "e" if many else cell
     bad = f"{one} NOT IN ({known})"
     if enumeration.extensible:
-        bad += f" AND {one} !~ '^ext:.'"
+        bad += f" AND {one} !~ '{values.EXTENSION}'"
     if many:
         bad = f"EXISTS (SELECT FROM unnest(string_to_array({cell}, ',')) e WHERE {bad})"
     listed = ", ".join((*enumeration.values, *(["ext:…"] if enumeration.extensible else [])))

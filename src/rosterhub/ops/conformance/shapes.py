@@ -46,6 +46,7 @@ Rule = Literal[
     "reference",
     "password",
     "unknown",
+    "uri",
 ]
 
 
@@ -119,7 +120,8 @@ def _absences(value: object, at: str) -> Iterator[Problem]:
 def _value(value: object, prop: Property, place: str, version: Version) -> Iterator[Problem]:
     match prop:
         case Scalar():
-            yield from _listed(value, prop.field.many, place, _scalar(prop.field))
+            judge = _uri if prop.uri else _scalar(prop.field)
+            yield from _listed(value, prop.field.many, place, judge)
         case First():
             roles = ONEROSTER_11_USER_COLUMNS[1].enumeration
             yield from _scalar(prop.field, roles)(value, place)
@@ -194,6 +196,17 @@ def _metadata(value: object, prop: Metadata, place: str) -> Iterator[Problem]:
             yield from _scalar(field)(found, f"{place}.{field.metadata_key}")
 
 
+def _uri(value: object, place: str) -> Iterator[Problem]:
+    """A text that is an absolute URI: one with a scheme."""
+    if not isinstance(value, str):
+        yield Problem("type", place, f"is {form(value)}, no text", value)
+    elif not _URI.fullmatch(value):
+        yield Problem("uri", place, f"is {form(value)}, no absolute URI", value)
+
+
+_URI = re.compile(r"[A-Za-z][0-9A-Za-z+.-]*:\S+")
+
+
 def _reference(target: str, version: Version) -> _Judge:
     """A reference to a record of `target`; whether its href is one is for another check."""
     kinds = called(target)
@@ -244,7 +257,7 @@ def _scalar(field: Field, enumeration: Enumeration | None = None) -> _Judge:
 
 
 def _one_of(value: str, enumeration: Enumeration) -> bool:
-    extended = enumeration.extensible and value.startswith("ext:") and value != "ext:"
+    extended = enumeration.extensible and _matches(values.EXTENSION, value)
     return value in enumeration.values or extended
 
 

@@ -79,6 +79,13 @@ CHECKS = (
         "A reference has href, sourcedId and the type of what it refers to.",
         _of("reference"),
     ),
+    Check(
+        "object.uri",
+        "collection",
+        "A profileId, and the userProfile of a role, is an absolute URI.",
+        _of("uri"),
+        "warning",
+    ),
     Check("object.password", "collection", "No password is shown.", _of("password"), "warning"),
     Check(
         "object.unknown",
