@@ -4,7 +4,7 @@ Shares are those of the records that its source holds, by entity (docs/imports.m
 rollover (年次更新) is recognised and said, so that a person knows an April from a broken export.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -36,23 +36,24 @@ def alarms(
     """What of `plans` goes beyond the settings' shares."""
     found: list[Alarm] = []
     for plan in plans:
-        deleted, changed = plan.deleted + plan.gone.count, plan.updated
-        if max(deleted, changed) < config.guard_least_records or plan.file.owner:
-            continue
-        row = connection.execute(
-            compiled(
-                f"SELECT count(*) FROM {plan.file.entity.table}"
-                " WHERE source_system = %s AND status <> 'tobedeleted'"
-            ),
-            [source],
-        ).fetchone()
-        held = row[0] if row else 0
         limits = (
-            ("deleted", deleted, config.guard_deleted_percent),
-            ("changed", changed, config.guard_changed_percent),
+            ("deleted", plan.deleted + plan.gone.count, config.guard_deleted_percent),
+            ("changed", plan.updated, config.guard_changed_percent),
         )
-        for what, count, percent in limits:
-            if count >= config.guard_least_records and count * 100 > held * percent:
+        counted = [limit for limit in limits if limit[1] >= config.guard_least_records]
+        if not counted or plan.file.owner:
+            continue
+        # More than these are enough for there being no alarm, whatever else is held.
+        enough = [count * 100 // percent + 1 for _, count, percent in counted if percent]
+        most = max(enough) if len(enough) == len(counted) else None
+        held: int = _value(
+            connection,
+            f"SELECT count(*) FROM (SELECT FROM {plan.file.entity.table}"
+            " WHERE source_system = %s AND status <> 'tobedeleted' LIMIT %s) h",
+            [source, most],
+        )
+        for what, count, percent in counted:
+            if count * 100 > held * percent:
                 found.append(Alarm(plan.file.entity.name, what, count, max(held, count)))
     return found
 
@@ -119,6 +120,6 @@ def _next_grade(grade: str) -> str:
     return f"CASE {grade} {steps} END"
 
 
-def _value(connection: Connection, query: str) -> Any:
-    row = connection.execute(compiled(query)).fetchone()
+def _value(connection: Connection, query: str, values: Sequence[Any] | None = None) -> Any:
+    row = connection.execute(compiled(query), values).fetchone()
     return row[0] if row else None
