@@ -78,8 +78,10 @@ def undo(connection: Connection, import_id: int, *, force: bool = False) -> Undo
         for entity in touched:
             _list(connection, entity, import_id)
         # What stays keeps what it refers to, and so on.
-        while sum(_mark_referred(connection, e, touched) for e in touched):
-            pass
+        while True:
+            staying = {e.name for e in RECORDS.values() if _any_stays(connection, e, touched)}
+            if not sum(_mark_referred(connection, e, touched, staying) for e in touched):
+                break
         conflicts = [c for e in touched for c in _conflicts(connection, e)]
         total = sum(_count(connection, e, "conflict IS NOT NULL") for e in touched)
         if total and not force:
@@ -167,25 +169,43 @@ def _list(connection: Connection, entity: Entity, import_id: int) -> None:
     connection.execute(compiled(f"ANALYZE {name}"))
 
 
-def _mark_referred(connection: Connection, entity: Entity, touched: list[Entity]) -> int:
-    """Put new records into conflict that somebody refers to who stays; how many."""
-    name, written = _name(entity), {e.name for e in touched}
+def _stays(entity: Entity, touched: list[Entity]) -> str:
+    """SQL for whether the record `r` of `entity` is there after the undo."""
+    stays = "r.status <> 'tobedeleted'"
+    if entity in touched:
+        stays += (
+            f" AND NOT EXISTS (SELECT FROM {_name(entity)} o WHERE o.sourced_id = r.sourced_id"
+            " AND o.conflict IS NULL)"
+        )
+    return stays
+
+
+def _any_stays(connection: Connection, entity: Entity, touched: list[Entity]) -> bool:
+    row = connection.execute(
+        compiled(f"SELECT EXISTS (SELECT FROM {entity.table} r WHERE {_stays(entity, touched)})")
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _mark_referred(
+    connection: Connection, entity: Entity, touched: list[Entity], staying: set[str]
+) -> int:
+    """Put new records into conflict that somebody of the entities `staying` refers to who stays;
+    how many.
+    """
+    name = _name(entity)
     marked = 0
     for other, column in _referrers(entity):
+        if other.name not in staying:
+            continue
         value = f'unnest(r."{column.column}")' if column.many else f'r."{column.column}"'
         if column.metadata_key:
             value = f"r.metadata ->> '{column.metadata_key}'"
-        goes = ""
-        if other.name in written:
-            goes = (
-                f" AND NOT EXISTS (SELECT FROM {_name(other)} o WHERE o.sourced_id = r.sourced_id"
-                " AND o.conflict IS NULL)"
-            )
         marked += connection.execute(
             compiled(
                 f"UPDATE {name} u SET conflict = 'referred', later = x.import_id FROM ("
                 f"SELECT {value} AS target, r.import_id FROM {other.table} r"
-                f" WHERE r.status <> 'tobedeleted'{goes}) x"
+                f" WHERE {_stays(other, touched)}) x"
                 " WHERE u.sourced_id = x.target AND NOT u.old AND u.conflict IS NULL"
             )
         ).rowcount
