@@ -110,10 +110,11 @@ def test_lists_of_references_count_too(config: Settings) -> None:
     assert live(config, "users") == ["t1"]
 
 
-def test_a_pupil_can_do_without_the_home_room(config: Settings) -> None:
+@pytest.mark.parametrize("level", ["tolerant", "strict"])
+def test_a_pupil_can_do_without_the_home_room(config: Settings, level: str) -> None:
     data = board()
     data["classes"][0]["classType"] = "club"
-    document = skipped(config, package(data))
+    document = skipped(config, package(data), profile="jp-1.2.1", level=level)
     assert live(config, "users") == ["p1", "p2", "t1"]
     assert ("users.csv", 2, "metadata.jp.homeClass", "home_class_unknown") in places(
         document["warnings"]
@@ -198,6 +199,101 @@ def test_where_nobody_knows_whose_row_it_is_nothing_is_deleted(
     warned = [w for w in document["warnings"] if w["code"] == "deletions_withheld"]
     assert [(w["file"], w["column"]) for w in warned] == [("users.csv", "sourcedId")]
     assert "users" in warned[0]["message"]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("level", ["tolerant", "strict"])
+def test_a_class_that_stays_because_nothing_is_deleted_is_a_home_room(
+    config: Settings, level: str, dry_run: bool
+) -> None:
+    send(config, package(board()), profile="jp-1.2.1")
+    data = board()
+    data["classes"].append(data["classes"][0] | {"sourcedId": "class2"})
+    data["classes"][0]["sourcedId"] = ""
+    data["users"][1]["givenName"] = "漣"
+    document = skipped(config, package(data), profile="jp-1.2.1", level=level, dry_run=dry_run)
+    assert places(document["errors"]) == [("classes.csv", 2, "sourcedId", "required_blank")]
+    assert [w["code"] for w in document["warnings"]] == ["deletions_withheld"]
+    counts = {"created": 1, "updated": 1, "deleted": 0, "failed": 1}
+    assert document["counts"] | counts == document["counts"]
+    if not dry_run:
+        assert live(config, "classes") == ["class", "class2"]
+        assert rows(config, "SELECT given_name FROM users WHERE sourced_id = 'p2'") == [("漣",)]
+
+
+def test_a_class_nobody_has_is_no_home_room_though_nothing_is_deleted(config: Settings) -> None:
+    send(config, package(board()), profile="jp-1.2.1")
+    data = board()
+    data["classes"][0]["sourcedId"] = ""
+    data["users"][1]["metadata.jp.homeClass"] = "nowhere"
+    document = skipped(config, package(data), profile="jp-1.2.1", level="strict")
+    assert sorted(places(document["errors"])) == [
+        ("classes.csv", 2, "sourcedId", "required_blank"),
+        ("enrollments.csv", 3, "userSourcedId", "refers_to_left_out"),
+        ("roles.csv", 3, "userSourcedId", "refers_to_left_out"),
+        ("users.csv", 3, "metadata.jp.homeClass", "home_class_unknown"),
+    ]
+
+
+def test_who_stays_because_nothing_is_deleted_is_not_called_deleted(config: Settings) -> None:
+    send(config, package(board()))
+    data = board()
+    data["users"][0]["sourcedId"] = ""
+    document = skipped(config, package(data))
+    assert [w["code"] for w in document["warnings"]] == ["deletions_withheld"]
+    assert document["counts"]["failed"] == 1
+    assert live(config, "users") == ["p1", "p2", "t1"]
+
+
+def test_who_is_gone_is_called_deleted_though_somebody_else_stays(config: Settings) -> None:
+    send(config, package(board()))
+    send(config, csv_file("users", [{"sourcedId": "p2", "status": "tobedeleted"}]), "users")
+    data = board()
+    data["users"][0]["sourcedId"] = ""
+    data["users"].pop(1)
+    document = skipped(config, package(data))
+    warned = [w for w in document["warnings"] if w["code"] == "reference_deleted"]
+    assert places(warned) == [
+        ("roles.csv", 3, "userSourcedId", "reference_deleted"),
+        ("enrollments.csv", 3, "userSourcedId", "reference_deleted"),
+    ]
+    assert not any("rows" in w["message"] for w in warned)
+
+
+@pytest.mark.parametrize("level", ["tolerant", "strict"])
+def test_a_deletion_in_error_deletes_nothing_that_others_refer_to(
+    config: Settings, level: str
+) -> None:
+    send(config, package(board()), profile="jp-1.2.1")
+    now = {"status": "active", "dateLastModified": "2026-04-01T00:00:00.000Z"}
+    data = {name: [row | now for row in board()[name]] for name in ("classes", "users")}
+    data["enrollments"] = [board()["enrollments"][0] | now]
+    data["classes"][0] |= {"status": "tobedeleted", "classType": "club"}
+    modes = dict.fromkeys(data, "delta")
+    document = skipped(config, package(data, modes=modes), profile="jp-1.2.1", level=level)
+    assert places(document["errors"]) == [
+        ("classes.csv", 2, "classType", "enumeration_unknown"),
+        ("enrollments.csv", 2, "classSourcedId", "refers_to_left_out"),
+    ]
+    assert document["warnings"] == []
+    assert live(config, "classes") == ["class"]
+
+
+def test_a_deletion_left_out_for_what_it_refers_to_leaves_the_home_room(config: Settings) -> None:
+    send(config, package(board()), profile="jp-1.2.1")
+    now = {"status": "active", "dateLastModified": "2026-04-01T00:00:00.000Z"}
+    names = ("courses", "classes", "users")
+    data = {name: [row | now for row in board()[name]] for name in names}
+    data["courses"][0]["title"] = ""
+    data["classes"][0]["status"] = "tobedeleted"
+    sent = package(data, modes=dict.fromkeys(names, "delta"))
+    document = skipped(config, sent, profile="jp-1.2.1", level="strict")
+    assert places(document["errors"]) == [
+        ("courses.csv", 2, "title", "required_blank"),
+        ("classes.csv", 2, "courseSourcedId", "refers_to_left_out"),
+    ]
+    assert document["warnings"] == []
+    assert live(config, "users") == ["p1", "p2", "t1"]
 
 
 def test_what_is_absent_goes_all_the_same(config: Settings) -> None:

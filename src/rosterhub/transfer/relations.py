@@ -25,13 +25,13 @@ def check(scene: Scene) -> None:
         if column.field.unique:
             unique_among_held(scene, column)
         if column.field.reference:
-            _reference(scene, column, column.field.reference)
+            reference(scene, column, column.field.reference)
     unique_when_revived(scene)
     identity = scene.file.entity.identity_of
     if identity:
         column = scene.file.columns.get("sourcedId")
         assert column is not None
-        _reference(scene, column, identity)
+        reference(scene, column, identity)
 
 
 def _with_repetitions(scene: Scene) -> list[StagedColumn]:
@@ -178,9 +178,9 @@ def _revived(scene: Scene) -> str:
     return f"{table} s JOIN {held} h ON h.sourced_id = s.sourced_id AND NOT (h.{LIVE})"
 
 
-def _reference(scene: Scene, column: StagedColumn, target: str) -> None:
+def reference(scene: Scene, column: StagedColumn, target: str) -> None:
     """A reference must lead to a record of the package or one held; if that is deleted, or will
-    be by this import, a warning says so.
+    be by this import, a warning says so. Rows that are left out by now delete nothing.
 
     Its form is looked at only where it does not: what leads to a record is well formed.
     """
@@ -231,10 +231,14 @@ def _not_sent(scene: Scene, target: str, value: str, source: str) -> str:
     if not file:
         return f"NOT {_exists(ENTITIES[target].table, value, held)}"
     # Those in the file count by the file.
-    held += f" AND {file.stays(source)}"
+    stays, in_force = file.stays(source), ""
+    if file.left_out:
+        stays = f"({stays} OR t.sourced_id IN (SELECT sourced_id FROM {file.out_table}))"
+        in_force = f" AND NOT EXISTS (SELECT FROM {file.out_table} o WHERE o.line = t.line)"
+    held += f" AND {stays}"
     nothing = f"NOT {_exists(ENTITIES[target].table, value, held)}"
     if file.has("status") and "tobedeleted" in file.odd:
-        deleted = f"NOT ({live(file, 't')})"
+        deleted = f"NOT ({live(file, 't')}){in_force}"
         nothing = f"({nothing} OR {_exists(file.table, value, deleted)})"
     if file.incomplete:
         nothing += (

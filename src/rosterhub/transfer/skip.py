@@ -13,7 +13,7 @@ from rosterhub.transfer import records
 from rosterhub.transfer.columns import StagedColumn
 from rosterhub.transfer.findings import Scene, error, live, warning
 from rosterhub.transfer.issues import Issue
-from rosterhub.transfer.relations import unique_among_held, unique_when_revived
+from rosterhub.transfer.relations import reference, unique_among_held, unique_when_revived
 from rosterhub.transfer.staged import StagedFile
 
 
@@ -27,21 +27,35 @@ def leave_out(scenes: list[Scene]) -> bool:
     for scene in scenes:
         _contradicted(scene)
         _create(scene)
-    fresh = {scene.file.entity.name for scene in scenes if _collect(scene)}
+    doubtful = _forget_deleted(scenes[0])
+    fresh = _collected(scenes)
     for scene in scenes:
         _withhold_deletions(scene)
-    while fresh:
-        for scene in scenes:
-            _refer_to(scene, fresh)
-            if scene.file.entity.name in fresh:
-                _need_names(scene)
-        fresh = {scene.file.entity.name for scene in scenes if _collect(scene)}
+    _leave_out_the_rest(scenes, fresh)
+    for scene in scenes:
+        _look_again(scene, doubtful)
+    _leave_out_the_rest(scenes, _collected(scenes))
     for scene in scenes:
         if scene.file.left_out:
             _take_out(scene)
     for scene in scenes:
         _warn_of_unneeded(scene)
     return True
+
+
+def _leave_out_the_rest(scenes: list[Scene], fresh: set[str]) -> None:
+    """All that needs what was left out of the entities `fresh`, to the end."""
+    while fresh:
+        for scene in scenes:
+            _refer_to(scene, fresh)
+            if scene.file.entity.name in fresh:
+                _need_names(scene)
+        fresh = _collected(scenes)
+
+
+def _collected(scenes: list[Scene]) -> set[str]:
+    """The entities of which more rows are in error by now."""
+    return {scene.file.entity.name for scene in scenes if _collect(scene)}
 
 
 def _errors_of_files(scenes: list[Scene]) -> bool:
@@ -102,6 +116,25 @@ def _collect(scene: Scene) -> int:
         scene.connection.execute(compiled(f"ANALYZE {file.out_table}"))
     file.left_out += found
     return found
+
+
+def _forget_deleted(scene: Scene) -> set[tuple[str, str]]:
+    """Forget what was said of references to records that the import was taken to delete: fewer go
+    than it seemed. The files and columns it was said of.
+    """
+    found = scene.connection.execute(
+        "DELETE FROM import_issues WHERE import_id = %s"
+        " AND code IN ('home_class_unknown', 'reference_deleted') RETURNING file, column_name",
+        [scene.import_id],
+    )
+    return {(file, column) for file, column in found}
+
+
+def _look_again(scene: Scene, doubtful: set[tuple[str, str]]) -> None:
+    """Say what is still true of the columns `doubtful`, now that it is known what stays."""
+    for column, target in _references(scene.file):
+        if (scene.file.name, column.csv) in doubtful:
+            reference(scene, column, target)
 
 
 def _withhold_deletions(scene: Scene) -> None:
