@@ -4,6 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 from rosterhub.settings import Settings
 from tests.exported import exported_package
+from tests.integration.test_guard import changes
 from tests.rosters import Board, board, csv_file, package, places, rows, send
 
 MISSING = {"academicSessions", "orgs", "courses"}
@@ -121,6 +122,18 @@ def test_the_real_one_may_say_just_the_same(config: Settings) -> None:
     document = send(config, csv_file("courses", [same]), "courses")
     assert document["counts"]["updated"] == 1
     assert marked(config, "courses") == []
+
+
+def test_the_difference_says_that_it_is_one_no_more(config: Settings) -> None:
+    send(config, package(without("courses")), placeholders=True)
+    same = {"sourcedId": "course", "title": "2026年度1年1組", "grades": "P1"}
+    same |= {"orgSourcedId": "school"}
+    mark = {"metadata.rosterhub.placeholder": {"old": "true", "new": None}}
+    document = send(config, csv_file("courses", [same]), "courses", dry_run=True)
+    assert [c["changes"] for c in changes(config, document)] == [mark]
+    document = send(config, csv_file("courses", [same | {"grades": "P2"}]), "courses", dry_run=True)
+    grades = {"grades": {"old": ["P1"], "new": ["P2"]}}
+    assert [c["changes"] for c in changes(config, document)] == [mark | grades]
 
 
 def test_it_stays_while_others_send_theirs(config: Settings) -> None:
