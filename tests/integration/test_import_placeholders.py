@@ -48,6 +48,24 @@ def test_they_are_made_from_what_the_rows_say(config: Settings) -> None:
     assert document["counts"] | {"total": 11, "created": 11} == document["counts"]
 
 
+def test_they_are_counted_by_themselves(config: Settings) -> None:
+    """What the difference says is made is in the counts, as one number of its own."""
+    send(config, package(board()))
+    moved = board()["classes"][0] | {"schoolSourcedId": "new", "courseSourcedId": "newcourse"}
+    for dry_run in (True, False):
+        document = send(
+            config, csv_file("classes", [moved]), "classes", placeholders=True, dry_run=dry_run
+        )
+        expected = {"total": 1, "created": 0, "updated": 1, "placeholders": 2}
+        assert document["counts"] | expected == document["counts"]
+        assert [f["placeholders"] for f in document["files"]] == [2]
+        if dry_run:
+            made = [c["sourcedId"] for c in changes(config, document) if c["action"] == "created"]
+            assert made == ["new", "newcourse"]
+    document = send(config, csv_file("classes", [moved]), "classes", placeholders=True)
+    assert document["counts"]["placeholders"] == 0
+
+
 def test_none_is_made_unless_asked_for(config: Settings) -> None:
     document = send(config, package(without(*MISSING)))
     assert document["state"] == "failed"

@@ -413,6 +413,7 @@ def document(
             "unchanged": row[8],
             "deleted": row[9],
             "failed": row[10],
+            "placeholders": sum(f.get("placeholders", 0) for f in row[3]),
         },
         "timings": row[12],
         "reason": reason and sentence(reason["code"], reason["details"], language),

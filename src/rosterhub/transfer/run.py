@@ -25,7 +25,7 @@ from rosterhub.transfer.as_it_would_be import as_it_would_be
 from rosterhub.transfer.base import Base, doubt, find, openers, remember
 from rosterhub.transfer.check import check
 from rosterhub.transfer.claims import claim
-from rosterhub.transfer.compare import Plan, Records, compare
+from rosterhub.transfer.compare import Plan, Records, compare, placeholders_made
 from rosterhub.transfer.derive import roles_of_11, touched_owners, warn_of_stragglers
 from rosterhub.transfer.findings import Scene
 from rosterhub.transfer.issues import Issue, RefusedError, sentence
@@ -538,6 +538,7 @@ class _Run:
     def _end(self, state: records.State, plans: list[Plan], reason: Issue | None = None) -> None:
         """Say in one statement how it ended and what was done, or would be."""
         own = [p for p in plans if not p.file.owner]
+        made = placeholders_made(self.connection, plans)
         files: list[dict[str, Any]] = []
         for plan in own:
             deleted = plan.deleted + plan.gone.count
@@ -554,6 +555,7 @@ class _Run:
                     "unchanged": unchanged,
                     "deleted": deleted,
                     "failed": plan.file.left_out,
+                    "placeholders": 0 if plan.file.derived else made.get(plan.file.name, 0),
                 }
             )
         names = ("total", "created", "updated", "unchanged", "deleted", "failed")
