@@ -552,8 +552,10 @@ CODES: dict[str, Sentence] = {
         "enabledUser が false です。受け付けないシステムがあります。",
     ),
     "jp_role": _rule(
-        "{value}: the Japanese profiles have no such role.",
-        "{value} は日本のプロファイルにない役割です。",
+        "{value}: roles are student, teacher, guardian, principal, proctor, districtAdministrator, "
+        "siteAdministrator and systemAdministrator in the Japanese profiles.",
+        "{value} は日本のプロファイルにない役割です。student、teacher、guardian、principal、"
+        "proctor、districtAdministrator、siteAdministrator、systemAdministrator のどれかにします。",
     ),
     "jp_manager_primary": _rule(
         "{value} is a secondary role: the person is a teacher in the first place.",
@@ -565,8 +567,9 @@ CODES: dict[str, Sentence] = {
         "。",
     ),
     "jp_enrollment_role": _rule(
-        "{value}: the Japanese profiles have no such role in a class.",
-        "{value} は日本のプロファイルの enrollments にない役割です。",
+        "{value}: roles in a class are administrator, guardian, proctor, student and teacher.",
+        "{value} は日本のプロファイルの enrollments にない役割です。administrator、"
+        "guardian、proctor、student、teacher のどれかにします。",
     ),
     "jp_student_primary": _rule(
         "primary is {value} for a student; it is false for all of them.",
