@@ -74,6 +74,34 @@ def test_approved_it_waits_again_if_it_would_do_more_by_now(
     assert active(config) == 108
 
 
+def test_approved_it_waits_again_if_it_would_do_as_much_to_others(
+    config: Settings, client: httpx.Client, waiting: str
+) -> None:
+    """Five more people would be deleted, and five enrollments less: as many as was approved."""
+    people = [person(f"n{n}", "花", "山田") for n in range(5)]
+    assert client.post(f"{JOBS}/{waiting}/approve").status_code == 202
+    send(config, csv_file("users", people), "users", source="b")
+    with connect(config.write_url) as connection:
+        connection.execute("UPDATE users SET source_system = 'default' WHERE source_system = 'b'")
+        connection.execute(
+            "UPDATE enrollments SET status = 'tobedeleted' WHERE user_sourced_id ~ '^q09[5-9]$'"
+        )
+    run_import(int(waiting), config)
+    document = client.get(f"{JOBS}/{waiting}").json()["job"]
+    assert (document["state"], document["counts"]["deleted"]) == ("waiting", 63)
+    assert active(config) == 108
+
+
+def test_approved_it_stays_when_its_worker_dies(
+    config: Settings, client: httpx.Client, waiting: str
+) -> None:
+    assert client.post(f"{JOBS}/{waiting}/approve").status_code == 202
+    with connect(config.write_url) as connection:
+        records.begin(connection, int(waiting))
+    run_import(int(waiting), config)
+    assert client.get(f"{JOBS}/{waiting}").json()["job"]["state"] == "completed"
+
+
 def test_approved_before_a_newer_one_is_applied_it_does_not_take_its_place(
     config: Settings, client: httpx.Client, waiting: str
 ) -> None:

@@ -103,11 +103,13 @@ def test_a_deletion_that_others_refer_to_says_who(loaded: Settings) -> None:
     assert document["state"] == "completed"
     assert {w["code"] for w in document["warnings"]} == {"deleted_still_referred"}
     assert sorted(w["message"].split(" that")[0] for w in document["warnings"]) == [
-        "1 records of demographics",
-        "1 records of enrollments",
-        "1 records of roles",
+        "Records of demographics",
+        "Records of enrollments",
+        "Records of roles",
     ]
-    assert any("e-p1, for example, to p1" in w["message"] for w in document["warnings"])
+    assert any(
+        "here: 1. e-p1, for example, refers to p1" in w["message"] for w in document["warnings"]
+    )
     assert status(loaded, "enrollments")["e-p1"] == "active"
 
 
@@ -199,9 +201,9 @@ def test_a_bulk_of_orgs_beside_another_source_whose_classes_are_in_them(
     ]
     document = send(loaded, package({"orgs": schools}))
     assert document["counts"]["deleted"] == 1
-    said = [w["message"] for w in document["warnings"] if "records of classes" in w["message"]]
+    said = [w["message"] for w in document["warnings"] if "Records of classes" in w["message"]]
     assert len(said) == 1
-    assert "2 records" in said[0]
+    assert "here: 2." in said[0]
     assert status(loaded, "classes") == {"class": "active", "lesson": "active"}
 
 

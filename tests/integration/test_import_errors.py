@@ -407,6 +407,11 @@ def test_a_reference_to_a_row_that_is_bad_itself_is_no_second_error(hub: Setting
     assert places(document["errors"]) == [("users.csv", 3, None, "row_length")]
 
 
+def test_a_row_of_one_cell_is_told_what_to_do(hub: Settings) -> None:
+    (error,) = refused(hub, orgs(b"o1"), "orgs")["errors"]
+    assert error["message"].startswith("Cells in this row: 1; columns in the header: 7. Make them")
+
+
 def test_references_to_a_file_that_cannot_be_read_are_not_complained_of(hub: Settings) -> None:
     data = board()
     fresh = [person("new", "A", "A"), *data["users"]]

@@ -95,10 +95,10 @@ BAD_PACKAGES: dict[str, tuple[Callable[[], bytes], tuple[str | None, int | None,
     "nothing in it": (lambda: zipped(), ("manifest.csv", None, "manifest_missing")),
     "encrypted": (
         lambda: zipped(("a", b"x")).replace(b"PK\x01\x02\x14\x03\x14\x00\x00\x00", ENCRYPTED),
-        (None, None, "zip_encrypted"),
+        ("a", None, "zip_encrypted"),
     ),
-    "packed with bzip2": (lambda: packed(zipfile.ZIP_BZIP2), (None, None, "zip_method")),
-    "packed with LZMA": (lambda: packed(zipfile.ZIP_LZMA), (None, None, "zip_method")),
+    "packed with bzip2": (lambda: packed(zipfile.ZIP_BZIP2), ("orgs.csv", None, "zip_method")),
+    "packed with LZMA": (lambda: packed(zipfile.ZIP_LZMA), ("orgs.csv", None, "zip_method")),
     "60,000 files": (crowded, (None, None, "zip_members")),
     "no manifest": (
         lambda: package(board(), manifest=b""),
@@ -110,7 +110,11 @@ BAD_PACKAGES: dict[str, tuple[Callable[[], bytes], tuple[str | None, int | None,
     ),
     "an endless manifest": (
         lambda: package(board(), manifest=b"propertyName,value\n" + b"x" * (1 << 21)),
-        ("manifest.csv", None, "manifest_invalid"),
+        ("manifest.csv", 2, "manifest_invalid"),
+    ),
+    "a quote in the manifest that never closes": (
+        lambda: package(board(), manifest=manifest() + b'source.systemName,"a\nb,c\n'),
+        ("manifest.csv", 25, "manifest_invalid"),
     ),
     "a manifest in UTF-16": (
         lambda: package(board(), manifest=manifest().decode().encode("utf-16")),
@@ -147,18 +151,27 @@ BAD_PACKAGES: dict[str, tuple[Callable[[], bytes], tuple[str | None, int | None,
     ),
     "in a folder": (
         lambda: package(board(), names={"users": "data/users.csv"}),
-        (None, None, "zip_path"),
+        ("data/users.csv", None, "zip_path"),
     ),
-    "above": (lambda: package(board(), names={"users": "../users.csv"}), (None, None, "zip_path")),
-    "absolute": (lambda: package(board(), names={"users": "/users.csv"}), (None, None, "zip_path")),
+    "above": (
+        lambda: package(board(), names={"users": "../users.csv"}),
+        ("../users.csv", None, "zip_path"),
+    ),
+    "absolute": (
+        lambda: package(board(), names={"users": "/users.csv"}),
+        ("/users.csv", None, "zip_path"),
+    ),
     "of Windows": (
         lambda: package(board(), names={"users": "C:\\users.csv"}),
-        (None, None, "zip_path"),
+        ("C:\\users.csv", None, "zip_path"),
     ),
-    "nested": (lambda: package(board(), extra={"inner.zip": zipped()}), (None, None, "zip_nested")),
+    "nested": (
+        lambda: package(board(), extra={"inner.zip": zipped()}),
+        ("inner.zip", None, "zip_nested"),
+    ),
     "twice": (
         lambda: package(board(), extra={"USERS.CSV": b"x"}),
-        (None, None, "zip_duplicate"),
+        ("USERS.CSV", None, "zip_duplicate"),
     ),
     "all absent": (lambda: package({}), ("manifest.csv", None, "package_empty")),
     "a damaged file": (
@@ -247,7 +260,7 @@ def test_a_file_with_a_japanese_name_from_windows(hub: Settings) -> None:
 def test_a_folder_with_a_japanese_name_from_windows(hub: Settings) -> None:
     for folder in ("名簿/users.csv", "名簿\\users.csv"):
         document = send(hub, called(folder.encode("cp932"), b"x"))
-        assert [e["code"] for e in document["errors"]] == ["zip_path"]
+        assert places(document["errors"]) == [(folder, None, None, "zip_path")]
         assert folder in document["errors"][0]["message"]
 
 

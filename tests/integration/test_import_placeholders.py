@@ -4,6 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 from rosterhub.settings import Settings
 from tests.exported import exported_package
+from tests.integration.test_guard import changes
 from tests.rosters import Board, board, csv_file, package, places, rows, send
 
 MISSING = {"academicSessions", "orgs", "courses"}
@@ -45,6 +46,24 @@ def test_they_are_made_from_what_the_rows_say(config: Settings) -> None:
         ["course"],
     ]
     assert document["counts"] | {"total": 11, "created": 11} == document["counts"]
+
+
+def test_they_are_counted_by_themselves(config: Settings) -> None:
+    """What the difference says is made is in the counts, as one number of its own."""
+    send(config, package(board()))
+    moved = board()["classes"][0] | {"schoolSourcedId": "new", "courseSourcedId": "newcourse"}
+    for dry_run in (True, False):
+        document = send(
+            config, csv_file("classes", [moved]), "classes", placeholders=True, dry_run=dry_run
+        )
+        expected = {"total": 1, "created": 0, "updated": 1, "placeholders": 2}
+        assert document["counts"] | expected == document["counts"]
+        assert [f["placeholders"] for f in document["files"]] == [2]
+        if dry_run:
+            made = [c["sourcedId"] for c in changes(config, document) if c["action"] == "created"]
+            assert made == ["new", "newcourse"]
+    document = send(config, csv_file("classes", [moved]), "classes", placeholders=True)
+    assert document["counts"]["placeholders"] == 0
 
 
 def test_none_is_made_unless_asked_for(config: Settings) -> None:
@@ -121,6 +140,18 @@ def test_the_real_one_may_say_just_the_same(config: Settings) -> None:
     document = send(config, csv_file("courses", [same]), "courses")
     assert document["counts"]["updated"] == 1
     assert marked(config, "courses") == []
+
+
+def test_the_difference_says_that_it_is_one_no_more(config: Settings) -> None:
+    send(config, package(without("courses")), placeholders=True)
+    same = {"sourcedId": "course", "title": "2026年度1年1組", "grades": "P1"}
+    same |= {"orgSourcedId": "school"}
+    mark = {"metadata.rosterhub.placeholder": {"old": "true", "new": None}}
+    document = send(config, csv_file("courses", [same]), "courses", dry_run=True)
+    assert [c["changes"] for c in changes(config, document)] == [mark]
+    document = send(config, csv_file("courses", [same | {"grades": "P2"}]), "courses", dry_run=True)
+    grades = {"grades": {"old": ["P1"], "new": ["P2"]}}
+    assert [c["changes"] for c in changes(config, document)] == [mark | grades]
 
 
 def test_it_stays_while_others_send_theirs(config: Settings) -> None:

@@ -58,7 +58,7 @@ def test_the_good_rows_go_in_and_what_needs_the_bad_ones_stays_out(config: Setti
     assert document["onError"] == "skip"
     assert document["counts"] | {"total": 15, "created": 11, "failed": 4} == document["counts"]
     assert document["reasonCode"] == "rows_left_out"
-    assert "4 rows were left out" in document["reason"]
+    assert "Rows left out: 4;" in document["reason"]
     files = {f["file"]: f["failed"] for f in document["files"]}
     assert (files["users.csv"], files["orgs.csv"]) == (1, 0)
     [said] = [log["event"] for log in logs if log["event"].startswith("CSV import completed")]

@@ -86,6 +86,7 @@ _ISSUE = _closed(
     file=_MAYBE, line={"type": ["integer", "null"]}, column=_MAYBE, code=_TEXT, message=_TEXT
 )
 _ISSUES: dict[str, Any] = {"type": "array", "items": _ISSUE}
+_COUNTED = ("total", "created", "updated", "unchanged", "deleted", "failed", "placeholders")
 
 SCHEMAS: dict[str, Any] = {
     "Accepted": _closed(
@@ -109,11 +110,7 @@ SCHEMAS: dict[str, Any] = {
         files={"type": "array", "items": {"type": "object"}},
         progress={"type": "number", "minimum": 0, "maximum": 100},
         rowsPerSecond=_COUNT,
-        counts=_closed(
-            **dict.fromkeys(
-                ("total", "created", "updated", "unchanged", "deleted", "failed"), _COUNT
-            )
-        ),
+        counts=_closed(**dict.fromkeys(_COUNTED, _COUNT)),
         timings={"type": "object", "additionalProperties": {"type": "number"}},
         reason=_MAYBE,
         reasonCode=_MAYBE,

@@ -4,6 +4,8 @@ A plan is an unlogged table beside the staging table: line and action for each r
 simply the same; and lists of records that the import concerns though they have no row in it.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -102,6 +104,21 @@ def _actions(connection: Connection, file: StagedFile, owner: str) -> dict[str, 
     connection.execute(compiled(f"ANALYZE {table}"))
     counted = connection.execute(compiled(f"SELECT action, count(*) FROM {table} GROUP BY 1"))
     return dict(counted.fetchall())
+
+
+def placeholders_made(connection: Connection, plans: Iterable[Plan]) -> dict[str, int]:
+    """How many placeholders `plans` make, by the file whose row refers to them first."""
+    found: Counter[str] = Counter()
+    for plan in plans:
+        if plan.file.owner:
+            counted = connection.execute(
+                compiled(
+                    f"SELECT s.from_file, count(*) FROM {plan.table} p"
+                    f" JOIN {plan.file.table} s USING (line) WHERE p.action = '{CREATE}' GROUP BY 1"
+                )
+            )
+            found.update(dict(counted.fetchall()))
+    return found
 
 
 def list_records(connection: Connection, table: str, query: str | None) -> Records:

@@ -102,6 +102,11 @@ def changes_metadata(file: StagedFile) -> bool:
     return file.entity.name in TARGETS or bool(metadata_columns(file))
 
 
+def takes_mark_away(file: StagedFile) -> bool:
+    """Whether a row of the file makes a placeholder a real record, without a cell that says so."""
+    return file.entity.name in TARGETS and not file.has(f"metadata.{PLACEHOLDER}")
+
+
 def differs(file: StagedFile) -> str:
     """The predicate: the row says something else than the record holds.
 
@@ -110,7 +115,7 @@ def differs(file: StagedFile) -> str:
     tests = [f't."{column}" IS DISTINCT FROM {value}' for column, value in fields(file)]
     for c in metadata_columns(file):
         tests.append(f"t.metadata ->> {_key(c)} IS DISTINCT FROM {cell(c)}::text")
-    if file.entity.name in TARGETS and not file.has(f"metadata.{PLACEHOLDER}"):
+    if takes_mark_away(file):
         tests.append(f"t.metadata ? '{PLACEHOLDER}'")
     return " OR ".join(tests)
 

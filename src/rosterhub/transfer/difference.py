@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
+from rosterhub.model.values import PLACEHOLDER
 from rosterhub.store.connect import Connection, compiled, literal
 from rosterhub.transfer import convert
 from rosterhub.transfer.compare import CREATE, DELETE, UPDATE, Plan
@@ -64,6 +65,9 @@ def _changes(file: StagedFile) -> str:
         (c.field.csv, f"t.metadata -> {literal(c.field.metadata_key or '')}", convert.cell(c))
         for c in convert.metadata_columns(file)
     ]
+    if convert.takes_mark_away(file):
+        mark = f"t.metadata -> {literal(PLACEHOLDER)}"
+        pairs.append((f"metadata.{PLACEHOLDER}", mark, "NULL::jsonb"))
     parts = (
         f"CASE WHEN to_jsonb({old}) IS DISTINCT FROM to_jsonb({new}) THEN"
         f" jsonb_build_object({literal(name)}, jsonb_build_array({old}, {new}))"

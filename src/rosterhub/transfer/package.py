@@ -158,19 +158,19 @@ def _members(
         if name.startswith("__MACOSX/") or name.endswith("/.DS_Store") or name == ".DS_Store":
             continue
         if member.flag_bits & 1:
-            raise RefusedError(Issue("zip_encrypted", details={"value": name}))
+            raise RefusedError(Issue("zip_encrypted", file=name, details={"value": name}))
         if member.compress_type not in _METHODS:
-            raise RefusedError(Issue("zip_method", details={"value": name}))
+            raise RefusedError(Issue("zip_method", file=name, details={"value": name}))
         if "/" in name or "\\" in name or name in (".", ".."):
-            raise RefusedError(Issue("zip_path", details={"value": name}))
+            raise RefusedError(Issue("zip_path", file=name, details={"value": name}))
         if name.lower().endswith(".zip"):
-            raise RefusedError(Issue("zip_nested", details={"value": name}))
+            raise RefusedError(Issue("zip_nested", file=name, details={"value": name}))
         standard = known.get(name.lower())
         if not standard:
             issues.append(Issue("file_extra", "warning", file=name))
             continue
         if standard in found:
-            raise RefusedError(Issue("zip_duplicate", details={"value": name}))
+            raise RefusedError(Issue("zip_duplicate", file=name, details={"value": name}))
         if standard != name:
             issues.append(
                 Issue("file_name_case", "warning", file=name, details={"value": standard})
@@ -217,12 +217,7 @@ def _manifest(opened: Callable[[], IO[bytes]], name: str, issues: list[Issue]) -
     except DAMAGED as error:
         details = {"value": f"{name}: {error}"}
         raise RefusedError(Issue("zip_invalid", details=details)) from error
-    try:
-        # What is no UTF-8 can only stand in values that nobody reads, like the system's name.
-        text = data.decode("utf-8-sig", "replace")
-        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        raise RefusedError(Issue("manifest_invalid", file=name)) from error
+    rows = _manifest_rows(data, name)
     if data.startswith(b"\xef\xbb\xbf"):
         issues.append(Issue("bom", "warning", file=name, line=1))
     header = [c.strip() for c in rows[0][:2]] if rows else []
@@ -280,6 +275,22 @@ def _manifest(opened: Callable[[], IO[bytes]], name: str, issues: list[Issue]) -
             details = {"property": key, "value": taken}
             issues.append(Issue("manifest_property_missing", "warning", name, details=details))
     return said
+
+
+def _manifest_rows(data: bytes, name: str) -> list[list[str]]:
+    """The rows of the manifest; where it is no CSV, it is refused at the row that breaks."""
+    # What is no UTF-8 can only stand in values that nobody reads, like the system's name.
+    text = data.decode("utf-8-sig", "replace")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[list[str]] = []
+    begin = 1
+    try:
+        for row in reader:
+            rows.append(row)
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        raise RefusedError(Issue("manifest_invalid", file=name, line=begin)) from error
+    return rows
 
 
 def _unknown(key: str, file: str, line: int) -> Issue:

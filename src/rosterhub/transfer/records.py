@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from psycopg.rows import TupleRow
@@ -78,8 +78,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """An import as its worker needs it; `deleted` and `updated` are what was `approved`,
-    `undo` is what became of taking it back.
+    """An import as its worker needs it; `files` say what was shown to who `approved` it, `undo` is
+    what became of taking it back.
     """
 
     id: int
@@ -87,8 +87,7 @@ class Import:
     request: Request
     attempts: int
     approved: bool = False
-    deleted: int = 0
-    updated: int = 0
+    files: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     undo: dict[str, Any] | None = None
 
 
@@ -172,16 +171,16 @@ def load(connection: Connection, import_id: int) -> Import | None:
     """The import, None when there is no such one."""
     row = connection.execute(
         compiled(
-            "SELECT id, state, attempts, approved, deleted, updated, undo,"
+            "SELECT id, state, attempts, approved, files, undo,"
             f" {', '.join(_ASKED)} FROM imports WHERE id = %s"
         ),
         [import_id],
     ).fetchone()
-    return Import(row[0], row[1], Request(*row[7:]), *row[2:7]) if row else None
+    return Import(row[0], row[1], Request(*row[6:]), *row[2:6]) if row else None
 
 
 def begin(connection: Connection, import_id: int) -> None:
-    """Start an attempt: what an earlier one found is forgotten.
+    """Start an attempt: what an earlier one found is forgotten, but for what was approved.
 
     Raises:
         EndedError: it has ended meanwhile.
@@ -191,7 +190,8 @@ def begin(connection: Connection, import_id: int) -> None:
             compiled(
                 "UPDATE imports SET state = 'staging', attempts = attempts + 1, progress = 0,"
                 " rows_per_second = 0,"
-                " total = 0, failed = 0, warnings = 0, timings = '{}', files = '[]',"
+                " total = 0, failed = 0, warnings = 0, timings = '{}',"
+                " files = CASE WHEN approved THEN files ELSE '[]' END,"
                 " keeps_upload = false,"
                 f" started_at = coalesce(started_at, now()) WHERE id = %s AND {UNENDED}"
             ),
@@ -413,6 +413,7 @@ def document(
             "unchanged": row[8],
             "deleted": row[9],
             "failed": row[10],
+            "placeholders": sum(f.get("placeholders", 0) for f in row[3]),
         },
         "timings": row[12],
         "reason": reason and sentence(reason["code"], reason["details"], language),

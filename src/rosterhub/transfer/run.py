@@ -25,7 +25,7 @@ from rosterhub.transfer.as_it_would_be import as_it_would_be
 from rosterhub.transfer.base import Base, doubt, find, openers, remember
 from rosterhub.transfer.check import check
 from rosterhub.transfer.claims import claim
-from rosterhub.transfer.compare import Plan, Records, compare
+from rosterhub.transfer.compare import Plan, Records, compare, placeholders_made
 from rosterhub.transfer.derive import roles_of_11, touched_owners, warn_of_stragglers
 from rosterhub.transfer.findings import Scene
 from rosterhub.transfer.issues import Issue, RefusedError, sentence
@@ -57,6 +57,8 @@ _FIRST_LOAD = 50_000
 """Rows for an empty table from which on it pays to build its indexes afterwards."""
 _SHARES = {"staging": (0, 30), "checking": (30, 40), "comparing": (40, 45), "applying": (45, 100)}
 """The part of the progress (percent) that each step takes."""
+_NONE = {"deleted": 0, "updated": 0}
+"""What was shown of an entity that the import did not have then."""
 
 _SETTINGS = (
     "timezone = 'UTC'",
@@ -357,10 +359,7 @@ class _Run:
 
     def _has_to_wait(self, plans: list[Plan]) -> bool:
         """Whether a person has to look at the import first; it is then in the state waiting."""
-        own = [p for p in plans if not p.file.owner]
-        deleted = sum(p.deleted + p.gone.count for p in own)
-        updated = sum(p.updated for p in own)
-        seen = self.job.approved and deleted <= self.job.deleted and updated <= self.job.updated
+        seen = self.job.approved and self._was_shown(plans)
         found = self._alarms(plans, seen=seen)
         if not found or seen:
             return False
@@ -369,6 +368,16 @@ class _Run:
         records.drop_staging(self.connection, self.job.id)
         _log.warning("import waits for approval", import_id=self.job.id)
         return True
+
+    def _was_shown(self, plans: list[Plan]) -> bool:
+        """Whether somebody was shown as many deletions and changes of each entity, or more."""
+        shown = {file["entity"]: file for file in self.job.files}
+        return all(
+            p.deleted + p.gone.count <= shown.get(p.file.entity.name, _NONE)["deleted"]
+            and p.updated <= shown.get(p.file.entity.name, _NONE)["updated"]
+            for p in plans
+            if not p.file.owner
+        )
 
     def _alarms(
         self, plans: list[Plan], *, seen: bool = False, dry_run: bool = False
@@ -529,6 +538,7 @@ class _Run:
     def _end(self, state: records.State, plans: list[Plan], reason: Issue | None = None) -> None:
         """Say in one statement how it ended and what was done, or would be."""
         own = [p for p in plans if not p.file.owner]
+        made = placeholders_made(self.connection, plans)
         files: list[dict[str, Any]] = []
         for plan in own:
             deleted = plan.deleted + plan.gone.count
@@ -545,6 +555,7 @@ class _Run:
                     "unchanged": unchanged,
                     "deleted": deleted,
                     "failed": plan.file.left_out,
+                    "placeholders": 0 if plan.file.derived else made.get(plan.file.name, 0),
                 }
             )
         names = ("total", "created", "updated", "unchanged", "deleted", "failed")

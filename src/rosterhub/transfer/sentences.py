@@ -71,12 +71,16 @@ CODES: dict[str, Sentence] = {
         "ZIP の中に ZIP({value})があります。CSV を直下に置いた ZIP を一つ送ってください。",
     ),
     "zip_bomb": S(
-        "The zip unpacks to more than {value} bytes; that is refused.",
-        "ZIP を展開すると {value} バイトを超えるため、受け付けません。",
+        "The zip unpacks to more than {value} bytes; that is refused. Send the roster in parts, or "
+        "have the hub's operator raise CSV_UNPACKED_MAX_SIZE.",
+        "ZIP を展開すると {value} バイトを超えるため、受け付けません。分けて送るか、運用担当者に "
+        "CSV_UNPACKED_MAX_SIZE を増やしてもらってください。",
     ),
     "zip_members": S(
-        "The zip lists far more files than a roster has; that is refused.",
-        "ZIP の中のファイルが名簿としては多すぎるため、受け付けません。",
+        "The zip lists far more files than a roster has; that is refused. Put only the CSV files "
+        "of OneRoster in it.",
+        "ZIP の中のファイルが名簿としては多すぎるため、受け付けません。OneRoster の CSV だけを入れ"
+        "てください。",
     ),
     "zip_duplicate": S(
         "{value} is in the zip twice. Leave one of them.",
@@ -141,8 +145,10 @@ CODES: dict[str, Sentence] = {
         "manifest の {property} を bulk か delta にしてください。",
     ),
     "file_missing": S(
-        "The manifest announces this file as {value}, but it is not in the zip.",
-        "manifest では {value} ですが、ZIP の中にこのファイルがありません。",
+        "The manifest announces this file as {value}, but it is not in the zip. Put it in, or say "
+        "absent in the manifest.",
+        "manifest では {value} ですが、ZIP の中にこのファイルがありません。ファイルを入れるか、"
+        "manifest を absent にしてください。",
     ),
     "file_not_announced": S(
         "The file is in the zip, but the manifest says absent. Correct one of the two.",
@@ -161,8 +167,10 @@ CODES: dict[str, Sentence] = {
         "ファイル名を {value} にしてください。",
     ),
     "package_empty": S(
-        "The package announces no file with rows.",
-        "パッケージに取り込むファイルがありません。",
+        "The package announces no file with rows. Say bulk or delta in the manifest for the files "
+        "that are in the zip.",
+        "パッケージに取り込むファイルがありません。入れたファイルを manifest で bulk か delta にし"
+        "てください。",
     ),
     # The form of a file
     "file_empty": S(
@@ -174,8 +182,9 @@ CODES: dict[str, Sentence] = {
         "CSV ではなく {value} のファイルです。CSV(UTF-8)で保存したものを送ってください。",
     ),
     "line_too_long": S(
-        "A line is longer than {value} bytes; this is not a CSV file.",
-        "一行が {value} バイトを超えています。CSV ファイルではありません。",
+        "A line is longer than {value} bytes; this is not a CSV file. Export it again as CSV.",
+        "一行が {value} バイトを超えています。CSV ファイルではありません。CSV で出力し直してくださ"
+        "い。",
     ),
     "encoding_invalid": S(
         "The bytes {value} are no characters of {encoding}: the value is damaged. Export the "
@@ -210,12 +219,13 @@ CODES: dict[str, Sentence] = {
         '閉じた引用符の後に文字があります。値の中の " は "" と書いてください。',
     ),
     "cell_too_large": S(
-        "A cell holds more than {value} characters.",
-        "一つの値が {value} 文字を超えています。",
+        "A cell holds more than {value} characters. Shorten it, or close the quote with which it "
+        "begins.",
+        "一つの値が {value} 文字を超えています。短くするか、値を始める引用符を閉じてください。",
     ),
     "header_missing_column": S(
-        "The column {value} is missing. It is required.",
-        "必須の列 {value} がありません。",
+        "The column {value} is missing. It is required: add it.",
+        "必須の列 {value} がありません。加えてください。",
     ),
     "header_other_file": S(
         "These are the columns of {value}. Send the file as {value}.",
@@ -228,16 +238,20 @@ CODES: dict[str, Sentence] = {
         "(excel=true)なしで出力し直したものを取り込んでください。",
     ),
     "header_duplicate": S(
-        "The column {value} stands twice in the header.",
-        "見出しに列 {value} が二度あります。",
+        "The column {value} stands twice in the header. Leave one of them.",
+        "見出しに列 {value} が二度あります。一つにしてください。",
     ),
     "header_too_wide": S(
-        "The header has {value} columns; a file may have {expected}.",
-        "見出しの列が {value} あります。{expected} 列までです。",
+        "The header has {value} columns; a file may have {expected}. Remove those that no roster "
+        "needs.",
+        "見出しの列が {value} あります。{expected} 列までです。名簿に要らない列を取り除いてください"
+        "。",
     ),
     "header_prefix": S(
-        "The columns {value} and {other} exclude each other: one is the beginning of the other.",
-        "列 {value} と {other} は一方が他方の前半になっているため、同時に使えません。",
+        "The columns {value} and {other} exclude each other: one is the beginning of the other. "
+        "Remove or rename one of them.",
+        "列 {value} と {other} は一方が他方の前半になっているため、同時に使えません。一方を取り除く"
+        "か、名前を変えてください。",
     ),
     "header_not_found": S(
         "The first line names none of the columns of this file. Its header should begin: {value}",
@@ -278,8 +292,10 @@ CODES: dict[str, Sentence] = {
         "ファイルの先頭に BOM があります。BOM なしの UTF-8 で保存してください。",
     ),
     "row_length": S(
-        "The row has {value} cells, the header has {expected}.",
-        "この行の値は {value} 個、見出しは {expected} 個です。",
+        "Cells in this row: {value}; columns in the header: {expected}. Make them as many as the "
+        "columns, and put quotes round a value with a comma in it.",
+        "この行の値は {value} 個、見出しは {expected} 個です。同じ数にしてください。コンマを含む値"
+        'は " で囲みます。',
     ),
     "row_blank": S(
         "The row holds no value at all; it was passed over.",
@@ -311,36 +327,36 @@ CODES: dict[str, Sentence] = {
         "{value} は日時ではありません。YYYY-MM-DDThh:mm:ss.sssZ の形にしてください。",
     ),
     "year_invalid": S(
-        "{value} is not a year of four digits.",
-        "{value} は四桁の年ではありません。",
+        "{value} is not a year of four digits. Write it like 2026.",
+        "{value} は四桁の年ではありません。2026 のように書いてください。",
     ),
     "boolean_invalid": S(
-        "{value} is neither true nor false.",
-        "{value} は true でも false でもありません。",
+        "{value} is neither true nor false. Write one of the two.",
+        "{value} は true でも false でもありません。どちらかを書いてください。",
     ),
     "number_invalid": S(
-        "{value} is not a number.",
-        "{value} は数ではありません。",
+        "{value} is not a number. Write it like 85 or 85.5.",
+        "{value} は数ではありません。85 や 85.5 のように半角の数字で書いてください。",
     ),
     "integer_invalid": S(
-        "{value} is not a whole number.",
-        "{value} は整数ではありません。",
+        "{value} is not a whole number. Write it like 85.",
+        "{value} は整数ではありません。85 のように半角の数字で書いてください。",
     ),
     "enumeration_unknown": S(
         "{value} is not one of: {known}.",
         "{value} は使えません。使えるのは {known} です。",
     ),
     "user_ids_invalid": S(
-        "{value} does not have the form {{type:identifier}},{{type:identifier}}.",
-        "{value} は {{種類:識別子}},{{種類:識別子}} の形ではありません。",
+        "{value} does not have the form {{type:identifier}},{{type:identifier}}. Write it so.",
+        "{value} は {{種類:識別子}},{{種類:識別子}} の形ではありません。この形で書いてください。",
     ),
     "scale_values_invalid": S(
-        "{value} does not have the form {{left:right}},{{left:right}}.",
-        "{value} は {{左:右}},{{左:右}} の形ではありません。",
+        "{value} does not have the form {{left:right}},{{left:right}}. Write it so.",
+        "{value} は {{左:右}},{{左:右}} の形ではありません。この形で書いてください。",
     ),
     "min_over_max": S(
-        "resultValueMin {value} is more than resultValueMax.",
-        "resultValueMin {value} が resultValueMax を超えています。",
+        "resultValueMin {value} is more than resultValueMax. Correct one of the two.",
+        "resultValueMin {value} が resultValueMax を超えています。どちらかを直してください。",
     ),
     "list_gap": S(
         "The list has an empty value. subjects and subjectCodes belong together one by one: fill "
@@ -354,8 +370,10 @@ CODES: dict[str, Sentence] = {
     ),
     # Between rows and files
     "duplicate_sourced_id": S(
-        "The sourcedId {value} stands on line {other_line} already.",
-        "sourcedId {value} は {other_line} 行目にもあります。",
+        "The sourcedId {value} stands on line {other_line} already. Leave one of the two rows, or "
+        "give each its own.",
+        "sourcedId {value} は {other_line} 行目にもあります。一行だけ残すか、別のものにしてくださ"
+        "い。",
     ),
     "username_taken": S(
         "The username {value} is given to {other} as well, on line {other_line}. Each person "
@@ -380,8 +398,10 @@ CODES: dict[str, Sentence] = {
         "userMasterIdentifier {value} は登録済みの {other} のものです。同じ人ではありませんか?",
     ),
     "second_primary_role": S(
-        "The user {value} has a primary role in this org already, on line {other_line}.",
-        "ユーザー {value} には同じ組織の primary の役割が {other_line} 行目にもあります。",
+        "The user {value} has a primary role in this org already, on line {other_line}. Make one "
+        "of the two secondary.",
+        "ユーザー {value} には同じ組織の primary の役割が {other_line} 行目にもあります。一方を "
+        "secondary にしてください。",
     ),
     "primary_role_held": S(
         "The user {value} has another primary role in this org: {other}, which this import "
@@ -390,8 +410,10 @@ CODES: dict[str, Sentence] = {
         "わりません。",
     ),
     "profile_of_another": S(
-        "The profile {value} belongs to the user {other}, not to the user of this row.",
-        "プロファイル {value} は、この行のユーザーではなく {other} のものです。",
+        "The profile {value} belongs to the user {other}, not to the user of this row. Give a "
+        "profile of this user, or leave it blank.",
+        "プロファイル {value} は、この行のユーザーではなく {other} のものです。このユーザーのものに"
+        "するか、空欄にしてください。",
     ),
     "score_out_of_bounds": S(
         "The score {value} lies outside the line item's bounds ({other}).",
@@ -426,10 +448,10 @@ CODES: dict[str, Sentence] = {
         "{value} の削除が求められましたが、登録されていません。読み飛ばしました。",
     ),
     "deleted_still_referred": S(
-        "{number} records of {other} that stay as they are refer to what is deleted here; {value}"
-        ", for example, to {deleted}.",
-        "ここで削除するデータを、そのまま残る {other} の {number} 件が参照しています。例えば"
-        " {value} は {deleted} を参照しています。",
+        "Records of {other} that stay as they are and refer to what is deleted here: {number}. "
+        "{value}, for example, refers to {deleted}.",
+        "ここで削除するデータを、そのまま残る {other} の {number} 件が参照しています。例えば "
+        "{value} は {deleted} を参照しています。",
     ),
     "home_class_unknown": S(
         "The home-room class {value} is not registered, and no row of {target} that was sent has"
@@ -448,10 +470,10 @@ CODES: dict[str, Sentence] = {
         "{target} の {value} を除いたため、それを参照するこの行も除きました。",
     ),
     "deletions_withheld": S(
-        "{value} rows were left out of which nobody knows whose they are, so no record of {entity} "
-        "was deleted for being absent.",
-        "誰のものか分からない行を {value} 行除いたため、{entity} では「ファイルにない」ことによる"
-        "削除をしていません。",
+        "Rows left out of which nobody knows whose they are: {value}. So no record of {entity} was "
+        "deleted for being absent.",
+        "誰のものか分からない行を {value} 行除いたため、{entity} では「ファイルにない」ことによる削"
+        "除をしていません。",
     ),
     "placeholder_made": S(
         "{value} of {target} is not registered and was not sent. A placeholder was made, called "
@@ -487,16 +509,18 @@ CODES: dict[str, Sentence] = {
         "{value} ではなく、年度の初めは 4 月 1 日、終わりは 3 月 31 日にします。",
     ),
     "jp_session_year": _rule(
-        "schoolYear {value} is not the year in which this school year begins.",
-        "schoolYear {value} が、年度の始まる年(startDate と title の年)と違います。",
+        "schoolYear {value} is not the year in which this school year begins. Correct one of the "
+        "two.",
+        "schoolYear {value} が、年度の始まる年(startDate と title の年)と違います。どちらかを直して"
+        "ください。",
     ),
     "jp_org_type": _rule(
         "{value}: the Japanese profiles have orgs of type district and school alone.",
         "{value} は使いません。教育委員会は district、学校は school にします。",
     ),
     "jp_district_parent": _rule(
-        "A district has no parent; {value} is given.",
-        "district に親はありませんが、{value} が指定されています。",
+        "A district has no parent; {value} is given. Leave it blank.",
+        "district に親はありませんが、{value} が指定されています。空欄にしてください。",
     ),
     "jp_org_code": S(
         "{value} is not a code of the kind that this org has: 13 characters for a school (学校コー"
@@ -528,20 +552,24 @@ CODES: dict[str, Sentence] = {
         "enabledUser が false です。受け付けないシステムがあります。",
     ),
     "jp_role": _rule(
-        "{value}: the Japanese profiles have no such role.",
-        "{value} は日本のプロファイルにない役割です。",
+        "{value}: roles are student, teacher, guardian, principal, proctor, districtAdministrator, "
+        "siteAdministrator and systemAdministrator in the Japanese profiles.",
+        "{value} は日本のプロファイルにない役割です。student、teacher、guardian、principal、"
+        "proctor、districtAdministrator、siteAdministrator、systemAdministrator のどれかにします。",
     ),
     "jp_manager_primary": _rule(
         "{value} is a secondary role: the person is a teacher in the first place.",
         "{value} は secondary にします。primary は teacher です。",
     ),
     "jp_manager_alone": _rule(
-        "The user {value} is {other} and has no primary role as a teacher.",
-        "ユーザー {value} は {other} ですが、primary の teacher の役割がありません。",
+        "The user {value} is {other} and has no primary role as a teacher. Add that role.",
+        "ユーザー {value} は {other} ですが、primary の teacher の役割がありません。加えてください"
+        "。",
     ),
     "jp_enrollment_role": _rule(
-        "{value}: the Japanese profiles have no such role in a class.",
-        "{value} は日本のプロファイルの enrollments にない役割です。",
+        "{value}: roles in a class are administrator, guardian, proctor, student and teacher.",
+        "{value} は日本のプロファイルの enrollments にない役割です。administrator、"
+        "guardian、proctor、student、teacher のどれかにします。",
     ),
     "jp_student_primary": _rule(
         "primary is {value} for a student; it is false for all of them.",
@@ -560,8 +588,8 @@ CODES: dict[str, Sentence] = {
         "{value}: 読みは全角カタカナで書きます。",
     ),
     "jp_master_identifier": _rule(
-        "userMasterIdentifier {value} is not a UUID of version 4.",
-        "userMasterIdentifier {value} が UUID v4 ではありません。",
+        "userMasterIdentifier {value} is not a UUID of version 4. Correct it.",
+        "userMasterIdentifier {value} が UUID v4 ではありません。直してください。",
     ),
     # Characters that say nothing to others
     "private_use": S(
@@ -647,7 +675,7 @@ CODES: dict[str, Sentence] = {
         "ことができないため、何も反映していません。",
     ),
     "rows_left_out": S(
-        "{value} rows were left out; the errors say why. The rest was taken.",
+        "Rows left out: {value}; the errors say why. The rest was taken.",
         "{value} 行を除いて取り込みました。理由はエラーの一覧にあります。",
     ),
     "guard_deleted": S(
@@ -731,8 +759,10 @@ CODES: dict[str, Sentence] = {
         "増やしてもらってから、もう一度行ってください。",
     ),
     "worker_gave_up": S(
-        "The import was started {value} times and did not finish; nothing was applied.",
-        "取り込みを {value} 回始めましたが終わりませんでした。何も反映していません。",
+        "The import was started {value} times and did not finish; nothing was applied. Have the "
+        "hub's operator look at the log, then send it again.",
+        "取り込みを {value} 回始めましたが終わりませんでした。何も反映していません。運用担当者にロ"
+        "グを見てもらってから、もう一度送ってください。",
     ),
     "internal_error": S(
         "Something went wrong inside; nothing was applied. The log says more under import {value}.",
