@@ -163,7 +163,6 @@ def test_roles_of_1_1_are_counted_and_guarded(config: Settings) -> None:
             "unchanged": 42,
             "deleted": 0,
             "failed": 0,
-            "placeholders": 0,
         }
     with connect(config.write_url) as connection:
         decide(connection, int(document["jobId"]), "approve")

@@ -31,7 +31,6 @@ def test_a_package_creates_every_record(config: Settings) -> None:
         "unchanged": 0,
         "deleted": 0,
         "failed": 0,
-        "placeholders": 0,
     }
     assert set(document["timings"]) == {"staging", "checking", "comparing", "applying"}
     assert document["progress"] == 100

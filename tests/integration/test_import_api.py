@@ -77,7 +77,6 @@ def test_as_the_manual_has_it(hub: tuple[Settings, httpx.Client]) -> None:
         "unchanged": 0,
         "deleted": 0,
         "failed": 3,
-        "placeholders": 0,
     }
     assert {"file", "line", "column", "code", "message"} == job["errors"][0].keys()
     assert set(job["timings"]) == {"staging", "checking"}

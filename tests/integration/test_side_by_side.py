@@ -69,7 +69,6 @@ def test_nothing_that_an_import_does_waits_for_readers(loaded: Settings) -> None
             "unchanged": 5,
             "deleted": 3,
             "failed": 0,
-            "placeholders": 0,
         }
         with connect(loaded.write_url) as connection:
             decide(connection, one, "undo")

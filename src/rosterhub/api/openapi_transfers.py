@@ -86,7 +86,9 @@ _ISSUE = _closed(
     file=_MAYBE, line={"type": ["integer", "null"]}, column=_MAYBE, code=_TEXT, message=_TEXT
 )
 _ISSUES: dict[str, Any] = {"type": "array", "items": _ISSUE}
-_COUNTED = ("total", "created", "updated", "unchanged", "deleted", "failed", "placeholders")
+_COUNTED = ("total", "created", "updated", "unchanged", "deleted", "failed")
+_COUNTS = _closed(**dict.fromkeys(_COUNTED, _COUNT))
+_COUNTS["properties"]["placeholders"] = _COUNT  # only where some are made
 
 SCHEMAS: dict[str, Any] = {
     "Accepted": _closed(
@@ -110,7 +112,7 @@ SCHEMAS: dict[str, Any] = {
         files={"type": "array", "items": {"type": "object"}},
         progress={"type": "number", "minimum": 0, "maximum": 100},
         rowsPerSecond=_COUNT,
-        counts=_closed(**dict.fromkeys(_COUNTED, _COUNT)),
+        counts=_COUNTS,
         timings={"type": "object", "additionalProperties": {"type": "number"}},
         reason=_MAYBE,
         reasonCode=_MAYBE,

@@ -391,6 +391,7 @@ def document(
 ) -> dict[str, Any]:
     """The job document (design: Names to keep) from a row of `ROW` and rows of `ISSUES`."""
     reason = row[13]
+    made = sum(file.get("placeholders", 0) for file in row[3])
     return {
         "jobId": str(row[0]),
         "state": row[1],
@@ -413,7 +414,7 @@ def document(
             "unchanged": row[8],
             "deleted": row[9],
             "failed": row[10],
-            "placeholders": sum(f.get("placeholders", 0) for f in row[3]),
+            **({"placeholders": made} if made else {}),
         },
         "timings": row[12],
         "reason": reason and sentence(reason["code"], reason["details"], language),
