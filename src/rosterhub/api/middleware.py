@@ -6,7 +6,7 @@ Pure ASGI and on the path of every request, so it does the least it can.
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 from starlette.requests import ClientDisconnect
@@ -39,7 +39,7 @@ class Frame:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
-        request_id = _request_id(scope)
+        request_id = request_id_of(scope["headers"])
         client = scope.get("client")
         entry = Entry(
             time.time(),
@@ -83,8 +83,9 @@ class Frame:
             )
 
 
-def _request_id(scope: Scope) -> bytes:
-    for name, value in scope["headers"]:
+def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The id that a request states in its headers, or a new one."""
+    for name, value in headers:
         if name == b"x-request-id" and _GIVEN_ID.fullmatch(value):
             return value
     return os.urandom(16).hex().encode()

@@ -8,7 +8,6 @@ a proxy with half an answer, too late to ask another server; and one packet cost
 
 import asyncio
 import json
-import os
 import re
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from rosterhub import logging
 from rosterhub.api import errors
+from rosterhub.api.middleware import UNKNOWN, request_id_of
 
 _MOST = 64 * 1024
 """Bytes that are held back at most."""
@@ -29,9 +29,8 @@ _NO_HTTP = (
     "This is no HTTP request. A URL holds neither spaces nor characters beyond ASCII:"
     " percent-encode them, as %E7%A7%8B%E5%B1%B1 for 秋山."
 )
-_UNKNOWN = "(unknown)"
 _PATH = re.compile(rb"[A-Z]+ ([!-~]*)")
-_GIVEN_ID = re.compile(rb"\r\nx-request-id: *([0-9A-Za-z][0-9A-Za-z._:-]{0,63})\r\n", re.IGNORECASE)
+_STATED_ID = re.compile(rb"\r\n(x-request-id): *([^\r\n]*)(?=\r\n)", re.IGNORECASE)
 """As far as what is no HTTP can be read: its path, and its request id, as a proxy states it."""
 
 
@@ -70,8 +69,8 @@ class WholeAnswers(HttpToolsProtocol):
         that was taken is reset, and a proxy takes the reset for a server that is down.
         """
         cast(Together, self.transport).parting = True
-        path, given = _PATH.match(self._received), _GIVEN_ID.search(self._received)
-        request_id = given[1].decode() if given else os.urandom(16).hex()
+        path, stated = _PATH.match(self._received), _STATED_ID.findall(self._received)
+        request_id = request_id_of((name.lower(), value) for name, value in stated).decode()
         error = errors.body(path[1].decode() if path else "", "invaliddata", _NO_HTTP)
         body = json.dumps(error, ensure_ascii=False).encode()
         headers = [
@@ -83,7 +82,7 @@ class WholeAnswers(HttpToolsProtocol):
         ]
         lines = [b"%b: %b\r\n" % header for header in headers]
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            logging.request(_UNKNOWN, _UNKNOWN, 400, 0, request_id)
+            logging.request(UNKNOWN, UNKNOWN, 400, 0, request_id)
         self.transport.write(b"".join((STATUS_LINE[400], *lines, b"\r\n", body)))
         self.transport.close()
 
