@@ -26,6 +26,7 @@ from rosterhub.model.objects import (
     Scalar,
     Version,
     by_name,
+    demanded,
 )
 from rosterhub.model.operations import called
 
@@ -79,7 +80,7 @@ def record(entity: str, body: object, version: Version = "1.2", path: str = "") 
         value = given.get(prop.name)
         here = _at(path, prop.name)
         if value is None or (isinstance(prop, Scalar) and _blank(prop.field, value)):
-            if isinstance(prop, Scalar | Reference | Rows | Pairs) and _needed(prop):
+            if isinstance(prop, Scalar | Reference | Rows | Pairs) and demanded(prop):
                 raise BodyError(here, _REQUIRED)
             continue
         _put(made, prop, value, here)
@@ -94,11 +95,6 @@ def _blank(known: Field, value: object) -> bool:
     """Whether `value` is a text that says nothing, where any text is taken."""
     free = known.kind is Kind.TEXT and not known.enumeration
     return free and isinstance(value, str) and not value.strip(values.BLANKS)
-
-
-def _needed(prop: Scalar | Reference | Rows | Pairs) -> bool:
-    supplied = isinstance(prop, Reference) and prop.supplied
-    return prop.required and not supplied and prop.name not in ("status", "dateLastModified")
 
 
 def _put(made: Record, prop: Property, value: object, here: str) -> None:

@@ -27,6 +27,7 @@ from rosterhub.model.objects import (
     Rows,
     Scalar,
     Version,
+    demanded,
     properties,
 )
 from rosterhub.model.operations import called
@@ -145,12 +146,7 @@ def _always(prop: Property, use: Use) -> bool:
     users.csv may come before roles.csv. Of pairs there may be none but with a blank text.
     """
     if use == "body":
-        return (
-            isinstance(prop, Scalar | Reference | Pairs)
-            and prop.required
-            and not (isinstance(prop, Reference) and prop.supplied)
-            and prop.name not in ("status", "dateLastModified")
-        )
+        return isinstance(prop, Scalar | Reference | Pairs) and demanded(prop)
     match prop:
         case Scalar():
             return prop.required
