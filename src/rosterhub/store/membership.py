@@ -70,6 +70,7 @@ def reads(operation: Operation) -> set[str]:
 
 _ENROLLED = frozenset({"student", "teacher"})
 
+_OF_ITS_LINE_ITEMS = "FROM line_items l WHERE l.class_sourced_id = {id} AND l.status = 'active'"
 _THROUGH = {
     ("classes", "users"): (
         "t.sourced_id IN (SELECT e.user_sourced_id FROM enrollments e"
@@ -99,10 +100,8 @@ _THROUGH = {
     ("classes", "enrollments"): "t.class_sourced_id = {id}",
     # A class has every category until it has a line item, which needs one.
     ("classes", "categories"): (
-        "CASE WHEN EXISTS (SELECT FROM line_items l"
-        " WHERE l.class_sourced_id = {id} AND l.status = 'active')"
-        " THEN t.sourced_id IN (SELECT l.category_sourced_id FROM line_items l"
-        " WHERE l.class_sourced_id = {id} AND l.status = 'active')"
+        f"CASE WHEN EXISTS (SELECT {_OF_ITS_LINE_ITEMS})"
+        f" THEN t.sourced_id IN (SELECT l.category_sourced_id {_OF_ITS_LINE_ITEMS})"
         " ELSE t.status = 'active' END"
     ),
     ("classes", "lineItems"): "t.class_sourced_id = {id}",

@@ -26,6 +26,16 @@ class Finding:
     ja: str
 
 
+def _enrolled(one: str, table: str, other: str) -> str:
+    """Who, or what, is enrolled with an active row of `table`, by the role that the pupil or the
+    teacher has in it.
+    """
+    return f"""
+        SELECT e.{one} AS id, e.role FROM enrollments e
+          JOIN {table} o ON o.sourced_id = e.{other} AND o.status = 'active'
+         WHERE e.status = 'active' AND e.role IN ('student', 'teacher') GROUP BY 1, 2"""
+
+
 _SHARED = {
     "pupil": """
         SELECT r.user_sourced_id AS id, min(r.org_sourced_id) AS org FROM roles r
@@ -40,14 +50,8 @@ _SHARED = {
         SELECT c.sourced_id AS id, c.school_sourced_id AS org, c.title AS name,
                c.course_sourced_id, c.class_type = 'homeroom' AS homeroom
           FROM classes c WHERE c.status = 'active'""",
-    "placed": """
-        SELECT e.user_sourced_id AS id, e.role FROM enrollments e
-          JOIN classes c ON c.sourced_id = e.class_sourced_id AND c.status = 'active'
-         WHERE e.status = 'active' AND e.role IN ('student', 'teacher') GROUP BY 1, 2""",
-    "peopled": """
-        SELECT e.class_sourced_id AS id, e.role FROM enrollments e
-          JOIN users u ON u.sourced_id = e.user_sourced_id AND u.status = 'active'
-         WHERE e.status = 'active' AND e.role IN ('student', 'teacher') GROUP BY 1, 2""",
+    "placed": _enrolled("user_sourced_id", "classes", "class_sourced_id"),
+    "peopled": _enrolled("class_sourced_id", "users", "user_sourced_id"),
     "same": """
         SELECT array_agg(u.sourced_id ORDER BY u.sourced_id) AS ids,
                u.family_name || ' ' || u.given_name AS name
