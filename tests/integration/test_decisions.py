@@ -43,6 +43,14 @@ def active(config: Settings) -> int:
     return rows(config, "SELECT count(*) FROM users WHERE status = 'active'")[0][0]
 
 
+def hold_more(config: Settings) -> None:
+    """Let the source come to hold five more people."""
+    people = [person(f"n{n}", "花", "山田") for n in range(5)]
+    send(config, csv_file("users", people), "users", source="b")
+    with connect(config.write_url) as connection:
+        connection.execute("UPDATE users SET source_system = 'default' WHERE source_system = 'b'")
+
+
 def did_nothing(document: dict[str, Any]) -> bool:
     """Whether an import says that it did nothing to any record."""
     counts = document["counts"]
@@ -63,12 +71,9 @@ def test_approved_it_is_applied(config: Settings, client: httpx.Client, waiting:
 def test_approved_it_waits_again_if_it_would_do_more_by_now(
     config: Settings, client: httpx.Client, waiting: str
 ) -> None:
-    people = [person(f"n{n}", "花", "山田") for n in range(5)]
     assert client.post(f"{JOBS}/{waiting}/approve").status_code == 202
-    # The source comes to hold more before the worker takes it.
-    send(config, csv_file("users", people), "users", source="b")
-    with connect(config.write_url) as connection:
-        connection.execute("UPDATE users SET source_system = 'default' WHERE source_system = 'b'")
+    # Before the worker takes it.
+    hold_more(config)
     run_import(int(waiting), config)
     assert client.get(f"{JOBS}/{waiting}").json()["job"]["state"] == "waiting"
     assert active(config) == 108
@@ -78,11 +83,9 @@ def test_approved_it_waits_again_if_it_would_do_as_much_to_others(
     config: Settings, client: httpx.Client, waiting: str
 ) -> None:
     """Five more people would be deleted, and five enrollments less: as many as was approved."""
-    people = [person(f"n{n}", "花", "山田") for n in range(5)]
     assert client.post(f"{JOBS}/{waiting}/approve").status_code == 202
-    send(config, csv_file("users", people), "users", source="b")
+    hold_more(config)
     with connect(config.write_url) as connection:
-        connection.execute("UPDATE users SET source_system = 'default' WHERE source_system = 'b'")
         connection.execute(
             "UPDATE enrollments SET status = 'tobedeleted' WHERE user_sourced_id ~ '^q09[5-9]$'"
         )
