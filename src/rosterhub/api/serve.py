@@ -1,6 +1,8 @@
 """Run the API with uvicorn: as many processes as asked for, all with our logging and our numbers.
 
 Binds to what it is told and stops in good order on SIGTERM; knows nothing of other processes.
+What a process serves with is named here, not imported: the numbers of what is imported open their
+files at once, and those of the process that only watches the others would come before their folder.
 """
 
 import contextlib
@@ -17,7 +19,6 @@ import uvicorn
 from fastapi import FastAPI
 
 from rosterhub import logging
-from rosterhub.api.whole_answers import WholeAnswers
 from rosterhub.lifeline import die_with_parent
 from rosterhub.settings import Settings, settings
 
@@ -39,7 +40,7 @@ def serve(config: Settings, host: str, port: int) -> None:
             port=port,
             workers=config.web_concurrency,
             loop="uvloop",
-            http=WholeAnswers,
+            http="rosterhub.api.whole_answers:WholeAnswers",
             lifespan="on",
             log_config=None,
             access_log=False,
@@ -52,7 +53,7 @@ def serve(config: Settings, host: str, port: int) -> None:
 
 def make_app() -> FastAPI:
     """The app of one process, whose logs go where they should."""
-    from rosterhub.api.app import create_app  # not in the process that only watches the others
+    from rosterhub.api.app import create_app
 
     if multiprocessing.parent_process():
         # Left alone it would keep the port from those who come after.
