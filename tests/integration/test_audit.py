@@ -153,6 +153,27 @@ def test_the_oldest_entries_go_when_the_database_stays_away(config: Settings) ->
     assert kept == [f"n{number}" for number in range(500, 2_000)]
 
 
+def test_many_entries_are_written_together(config: Settings) -> None:
+    async def busy() -> None:
+        pool = small_pool(config.write_url)
+        await pool.open(wait=True)
+        audit = Audit(pool)
+        audit.start()
+        for _ in range(1_500):
+            audit.add(Entry(0.0, "GET", "/x", None, "id"))
+            await asyncio.sleep(0.001)
+        await audit.close()
+        await pool.close()
+
+    asyncio.run(busy())
+    ((entries, transactions),) = rows(
+        config, "SELECT count(*), count(DISTINCT xmin::text) FROM audit_logs"
+    )
+    assert entries == 1_500
+    # One in each half second, or for each thousand, however quickly others come.
+    assert transactions < 15
+
+
 def test_a_stopping_process_does_not_wait_for_ever(
     config: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

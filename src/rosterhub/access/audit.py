@@ -115,10 +115,11 @@ class Audit:
     async def _run(self) -> None:
         reported = 0
         while self._queue or not self._closing:
-            if not self._closing:
+            # What comes while a batch is written waits: many small batches cost far more.
+            if not self._closing and len(self._queue) < BATCH:
+                self._full.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._full.wait(), FLUSH_SECONDS)
-                self._full.clear()
             try:
                 await self._write()
                 self._note_room(full=False)
@@ -142,19 +143,20 @@ class Audit:
         _disk_full.set(full)
 
     async def _write(self) -> None:
-        """Write the queue, batch by batch; an entry leaves it only once it is written."""
-        while self._queue:
-            batch = list(islice(self._queue, BATCH))
-            dropped = self.dropped
-            async with (
-                self._pool.connection() as connection,
-                connection.cursor() as cursor,
-                cursor.copy(_COPY) as copy,
-            ):
-                await copy.write("".join(map(_line, batch)))
-            # Those that were dropped meanwhile are gone from the front already.
-            for _ in range(len(batch) - (self.dropped - dropped)):
-                self._queue.popleft()
+        """Write a batch; an entry leaves the queue only once it is written."""
+        batch = list(islice(self._queue, BATCH))
+        if not batch:
+            return
+        dropped = self.dropped
+        async with (
+            self._pool.connection() as connection,
+            connection.cursor() as cursor,
+            cursor.copy(_COPY) as copy,
+        ):
+            await copy.write("".join(map(_line, batch)))
+        # Those that were dropped meanwhile are gone from the front already.
+        for _ in range(len(batch) - (self.dropped - dropped)):
+            self._queue.popleft()
 
 
 def _line(entry: Entry) -> str:
