@@ -3,6 +3,7 @@
 On a terminal they are plain text. Neither personal data nor the values of variables are logged.
 """
 
+import asyncio
 import json
 import logging
 import os
@@ -32,33 +33,49 @@ _SHARED: list[Processor] = [
 _requests = structlog.get_logger("rosterhub.api")
 _outlets: "list[_Outlet]" = []
 """Where lines go as JSON; none on a terminal."""
+_waiting: list[tuple[str, str, int, float, str, int]] = []
+"""Requests that are not in the log yet."""
+_SOON = 0.005
+"""Seconds until they are: writing many lines together costs less, and no answer waits for it."""
 
 
 def request(method: str, endpoint: str, status: int, ms: float, request_id: str) -> None:
-    """Log one request. There are many: as JSON they are put together here, past the processors.
+    """Log one request, soon, in the event loop. There are many: as JSON they are put together here,
+    past the processors.
 
     A request id is made of letters, digits and the like, none of which needs an escape.
     """
     if not _outlets:
         _requests.info("request", method=method, endpoint=endpoint, status=status, ms=round(ms, 1))
         return
-    line = (
+    if not _waiting:
+        asyncio.get_running_loop().call_later(_SOON, write_requests)
+    _waiting.append((method, endpoint, status, ms, request_id, time.time_ns()))
+
+
+def write_requests() -> None:
+    """Write the lines of the requests that are not in the log yet."""
+    lines = "\n".join(
         f'{{"event": "request", "method": {_quoted(method)}, "endpoint": {_quoted(endpoint)},'
         f' "status": {status}, "ms": {ms:.1f}, "request_id": "{request_id}",'
-        f' "level": "info", "logger": "rosterhub.api", "timestamp": "{_now()}"}}'
+        f' "level": "info", "logger": "rosterhub.api", "timestamp": "{_written(ended)}"}}'
+        for method, endpoint, status, ms, request_id, ended in _waiting
     )
+    if not lines:
+        return
+    _waiting.clear()
     for outlet in _outlets:
         with outlet.lock or nullcontext():
-            outlet.write_line(line)
+            outlet.write_line(lines)
 
 
 # Few: endpoints are templates.
 _quoted = lru_cache(1_024)(json.dumps)
 
 
-def _now() -> str:
-    """The time as the processors write it."""
-    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+def _written(nanoseconds: int) -> str:
+    """A Unix time as the processors write it."""
+    seconds, nanoseconds = divmod(nanoseconds, 1_000_000_000)
     return f"{_second(seconds)}.{nanoseconds // 1_000:06d}Z"
 
 
@@ -133,7 +150,7 @@ class _Outlet(logging.Handler):
             self.write_line(line)
 
     def write_line(self, line: str) -> None:
-        """Write `line`; whoever calls holds the lock."""
+        """Write `line`, or several; whoever calls holds the lock."""
         raise NotImplementedError
 
 

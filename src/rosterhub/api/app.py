@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from starlette.types import Receive, Scope, Send
 
 import rosterhub
+from rosterhub import logging
 from rosterhub.access.audit import Audit, Entry
 from rosterhub.access.audit_log import MAKE_PARTITIONS
 from rosterhub.access.callers import KeyRing
@@ -131,6 +132,7 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
     finally:
         for task in tasks:
             task.cancel()
+        logging.write_requests()
         await audit.close()
         await replica.close()
         await house.close()
