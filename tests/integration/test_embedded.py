@@ -44,6 +44,18 @@ def servers(data: Path) -> Iterator[Servers]:
             supervisor.stop(children)
 
 
+def test_a_session_keeps_the_memory_of_a_page_for_the_next(servers: Servers) -> None:
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        stat = Path(f"/proc/{connection.info.backend_pid}/stat")
+        faults: list[int] = []
+        for _ in range(60):
+            connection.execute(
+                "SELECT string_agg(repeat('x', 800), ',') FROM generate_series(1, 300)"
+            )
+            faults.append(int(stat.read_text().rpartition(")")[2].split()[7]))
+    assert faults[-1] - faults[9] < 50
+
+
 def listening(port: int) -> set[str]:
     """The addresses at which somebody listens on `port`, as /proc writes them."""
     found: set[str] = set()
