@@ -1,6 +1,7 @@
 """Reads straight on libpq: prepared once they are frequent, bounded, and right after an error."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import psycopg
@@ -18,6 +19,11 @@ SAME = Statement(b"SELECT $1::text || $2::text", ())
 PREPARED = Statement(b"SELECT count(*) FROM pg_prepared_statements WHERE $1::text = ''", ())
 ASLEEP = (
     "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+)
+# As the operations manual has it.
+END_IDLE_SESSIONS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND state = 'idle' AND application_name LIKE 'rosterhub%' AND pid <> pg_backend_pid()"
 )
 USERS = "/ims/oneroster/rostering/v1p2/users"
 
@@ -86,6 +92,39 @@ def test_who_stops_waiting_harms_nobody_after_them(config: Settings) -> None:
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert await value(pool, SAME, "a", "b") == b"ab"
+
+    on_one_connection(config, what)
+
+
+def test_a_session_that_the_server_ends_while_nobody_waits_costs_nothing(config: Settings) -> None:
+    async def what(pool: Pool) -> None:
+        assert await value(pool, SAME, "a", "b") == b"ab"
+        assert rows(config, END_IDLE_SESSIONS)
+        begun = time.process_time()
+        await asyncio.sleep(1)
+        # The socket can be read for ever; the loop must not go on about it.
+        assert time.process_time() - begun < 0.5
+        assert await value(pool, SAME, "a", "b") == b"ab"
+
+    on_one_connection(config, what)
+
+
+def test_an_answer_in_many_parts_comes_whole(config: Settings) -> None:
+    long = Statement(b"SELECT repeat($1::text, 3000000)", ())
+
+    async def what(pool: Pool) -> None:
+        for _ in range(5):
+            assert await value(pool, long, "abc") == b"abc" * 3_000_000
+
+    on_one_connection(config, what)
+
+
+def test_a_question_larger_than_what_the_socket_takes_is_asked(config: Settings) -> None:
+    length = Statement(b"SELECT length($1::text)::text", ())
+
+    async def what(pool: Pool) -> None:
+        for _ in range(5):
+            assert await value(pool, length, "x" * 20_000_000) == b"20000000"
 
     on_one_connection(config, what)
 

@@ -1,6 +1,7 @@
 """What is kept of pages: those asked for again, while they are right, in so much room."""
 
 import time
+from functools import cache
 from unittest.mock import patch
 
 from rosterhub.store import kept_pages
@@ -8,12 +9,13 @@ from rosterhub.store.collections import Page, Statement
 from rosterhub.store.kept_pages import KeptPages, Key
 
 
+@cache
 def key(number: int) -> Key:
     return Statement(b"SELECT", (str(number),)), "http://hub", ()
 
 
 def page(text: str) -> Page:
-    return Page(text.encode(), 1, False, "", "")
+    return Page(memoryview(text.encode()), 1, False, "", "")
 
 
 def test_what_is_asked_for_again_is_kept_while_its_version_holds() -> None:

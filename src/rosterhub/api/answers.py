@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import rosterhub
-from rosterhub.api.large import Gate, InPieces
+from rosterhub.api.large import Gate, InPieces, Piece
 
 _LEAST = 1_000
 """Bytes below which compression gains nothing."""
@@ -67,7 +67,7 @@ async def answer(
 
 async def large_answer(
     request: Request,
-    parts: Sequence[bytes],
+    parts: Sequence[Piece],
     entity_tag: str,
     headers: Sequence[tuple[bytes, bytes]],
     gate: Gate,
@@ -81,7 +81,7 @@ async def large_answer(
     return InPieces(parts, own, gate)
 
 
-def _compressed(parts: Sequence[bytes]) -> list[bytes]:
+def _compressed(parts: Sequence[Piece]) -> list[bytes]:
     made = zlib.compressobj(_LEVEL, wbits=_GZIP)
     return [*map(made.compress, parts), made.flush()]
 

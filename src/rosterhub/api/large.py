@@ -57,13 +57,16 @@ class Gate:
         self._free.release()
 
 
+Piece = bytes | memoryview
+
+
 class InPieces(Response):
     """200 with a body that goes out as fast as the client takes it, and no faster; then `gate` is
     left. What waits to be sent is held once, not a second time by the connection.
     """
 
     def __init__(
-        self, parts: Sequence[bytes], headers: list[tuple[bytes, bytes]], gate: Gate
+        self, parts: Sequence[Piece], headers: list[tuple[bytes, bytes]], gate: Gate
     ) -> None:
         self.status_code = 200
         self.background = None
@@ -84,7 +87,7 @@ class InPieces(Response):
             self._gate.leave()
 
 
-def _pieces(parts: Sequence[bytes]) -> Iterator[memoryview]:
+def _pieces(parts: Sequence[Piece]) -> Iterator[memoryview]:
     for part in parts:
         view = memoryview(part)
         for begin in range(0, len(view), _PIECE):

@@ -76,7 +76,8 @@ def _collection(operation: Operation) -> Handler:
             await gate.enter()
         try:
             key = (asked.page, root, ids)
-            page, version = await _kept(at, asked, key) or await _anew(at, parents, asked, key)
+            kept = await _kept(at, asked, key) if key in at.kept else None
+            page, version = kept or await _anew(at, parents, asked, key)
             total = await _total(at, asked, ids, page, version)
             scope["audit"].records = page.records
             url = root + scope["raw_path"].decode("ascii")
@@ -85,11 +86,10 @@ def _collection(operation: Operation) -> Handler:
                 (b"link", reading.links(asked, url, page, total).encode("latin-1")),
             )
             current = tag(request, root, version)
+            parts = (start, page.docs, b"]}")
             if gate:
-                return await large_answer(
-                    request, (start, page.docs, b"]}"), current, headers, gate
-                )
-            return await answer(request, b"%b%b]}" % (start, page.docs), current, headers)
+                return await large_answer(request, parts, current, headers, gate)
+            return await answer(request, b"".join(parts), current, headers)
         except BaseException:
             if gate:
                 gate.leave()
@@ -100,7 +100,7 @@ def _collection(operation: Operation) -> Handler:
 
 async def _kept(at: Hub, asked: Read, key: Key) -> tuple[Page, bytes] | None:
     """The page as it was sent before and the version of its data, if that is still the version."""
-    if asked.as_of or key not in at.kept:
+    if asked.as_of:
         return None
     result = await _execute(at.pools.read, asked.version, "", ())
     version = result.get_value(0, 0) or b""

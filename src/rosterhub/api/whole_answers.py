@@ -116,6 +116,10 @@ class Together:
         if self._size > _MOST:
             self._flush()
 
+    def is_closing(self) -> bool:
+        """Whether the connection is on its way out."""
+        return self._transport.is_closing()
+
     def close(self) -> None:
         """Send what is held, then close; in parting once the other side is through as well."""
         self._flush()
@@ -134,6 +138,6 @@ class Together:
     def _flush(self) -> None:
         if self._held:
             if not self._transport.is_closing():
-                self._transport.write(b"".join(self._held))
+                self._transport.writelines(self._held)
             self._held.clear()
             self._size = 0

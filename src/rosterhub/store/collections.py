@@ -69,9 +69,12 @@ class Query:
     cursor: Cursor | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """SQL with `$1` the root URL and `$2`… the path's sourcedIds, then these `values`."""
+    """SQL with `$1` the root URL and `$2`… the path's sourcedIds, then these `values`.
+
+    There is one for the same question, as long as it is kept: they are told apart as objects.
+    """
 
     sql: bytes
     values: tuple[str, ...]
@@ -107,7 +110,7 @@ class Page:
     `more` tells of further ones, `first` and `last` are what the cursors at its ends end with.
     """
 
-    docs: bytes
+    docs: memoryview
     records: int
     more: bool
     first: str
@@ -174,15 +177,21 @@ def page(operation: Operation, query: Query) -> Statement:
 def found(query: Query, docs: bytes, records: int, keys: bytes) -> Page:
     """The page that the row of its statement is, without the record that only tells of more."""
     more = records > query.limit
+    begin, end = 0, len(docs)
     if more and query.cursor and query.cursor.backward:
-        docs, keys = docs.partition(_SEPARATOR)[2], keys.partition(b" ")[2]
+        begin = docs.find(_SEPARATOR) + len(_SEPARATOR)
+        keys = keys.partition(b" ")[2]
     elif more:
-        docs, keys = docs.rpartition(_SEPARATOR)[0], keys.rpartition(b" ")[0]
+        end = docs.rfind(_SEPARATOR)
+        keys = keys.rpartition(b" ")[0]
     if _tells_keys(query):
-        first, last = _sourced_id(docs), _sourced_id(docs.rpartition(_SEPARATOR)[2])
+        latest = docs.rfind(_SEPARATOR, begin, end)
+        first = _sourced_id(docs, begin)
+        last = first if latest < 0 else _sourced_id(docs, latest + len(_SEPARATOR))
     else:
         first, last = keys.partition(b" ")[0], keys.rpartition(b" ")[2]
-    return Page(docs, records - more, more, first.decode(), last.decode())
+    shown = memoryview(docs)[begin:end]
+    return Page(shown, records - more, more, first.decode(), last.decode())
 
 
 def _tells_keys(query: Query) -> bool:
@@ -191,9 +200,10 @@ def _tells_keys(query: Query) -> bool:
     return shown and query.sort != "dateLastModified"
 
 
-def _sourced_id(doc: bytes) -> bytes:
-    """The sourcedId with which a document begins; no character of one needs an escape."""
-    return doc[len(_BEGIN) : doc.find(b'"', len(_BEGIN))] if doc else b""
+def _sourced_id(docs: bytes, at: int) -> bytes:
+    """The sourcedId with which the document at `at` begins; no character of one needs an escape."""
+    begin = at + len(_BEGIN)
+    return docs[begin : docs.find(b'"', begin)] if docs else b""
 
 
 _BEGIN = b'{"sourcedId":"'

@@ -4,6 +4,7 @@ Straight on libpq: what a cursor does for any statement and any value costs as m
 read. Values are texts, and the statements say what they take them for.
 """
 
+from functools import partial
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -37,14 +38,12 @@ async def fetch(
     """
     values = [value.encode() for value in (root, *ids, *statement.values)]
 
-    async def ask(connection: _Connection) -> PGresult:
-        if as_of is None:
-            return await _run(connection, statement.sql, values)
+    async def look_back(connection: _Connection) -> PGresult:
         async with connection.transaction():
             await connection.execute(LOOK_BACK, [as_of])
-            return await _run(connection, statement.sql, values)
+            return await _run(statement.sql, values, connection)
 
-    return await read(pool, ask)
+    return await read(pool, look_back if as_of else partial(_run, statement.sql, values))
 
 
 _statements: "WeakKeyDictionary[_Connection, _Prepared]" = WeakKeyDictionary()
@@ -61,7 +60,7 @@ class _Prepared:
         self.number = 0
 
 
-async def _run(connection: _Connection, sql: bytes, values: list[bytes]) -> PGresult:
+async def _run(sql: bytes, values: list[bytes], connection: _Connection) -> PGresult:
     of = _statements.get(connection)
     if of is None:
         of = _statements[connection] = _Prepared()
