@@ -61,7 +61,7 @@ class Hub:
 
 def hub(request: Request) -> Hub:
     """The hub that serves `request`."""
-    return request.scope["app"].state.hub
+    return request.app.state.hub
 
 
 async def authenticate(request: Request, *scopes: str) -> Caller:

@@ -58,6 +58,7 @@ class Gate:
 
 
 Piece = bytes | memoryview
+"""A part of an answer's body."""
 
 
 class InPieces(Response):

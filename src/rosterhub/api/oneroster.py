@@ -76,7 +76,8 @@ def _collection(operation: Operation) -> Handler:
             await gate.enter()
         try:
             key = (asked.page, root, ids)
-            kept = await _kept(at, asked, key) if key in at.kept else None
+            may_be_kept = key in at.kept and not asked.as_of
+            kept = await _kept(at, asked, key) if may_be_kept else None
             page, version = kept or await _anew(at, parents, asked, key)
             total = await _total(at, asked, ids, page, version)
             scope["audit"].records = page.records
@@ -100,8 +101,6 @@ def _collection(operation: Operation) -> Handler:
 
 async def _kept(at: Hub, asked: Read, key: Key) -> tuple[Page, bytes] | None:
     """The page as it was sent before and the version of its data, if that is still the version."""
-    if asked.as_of:
-        return None
     result = await _execute(at.pools.read, asked.version, "", ())
     version = result.get_value(0, 0) or b""
     page = at.kept.get(key, version)

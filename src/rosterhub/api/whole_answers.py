@@ -116,10 +116,6 @@ class Together:
         if self._size > _MOST:
             self._flush()
 
-    def is_closing(self) -> bool:
-        """Whether the connection is on its way out."""
-        return self._transport.is_closing()
-
     def close(self) -> None:
         """Send what is held, then close; in parting once the other side is through as well."""
         self._flush()

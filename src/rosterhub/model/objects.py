@@ -133,13 +133,13 @@ class First:
 Property = Scalar | Reference | Linked | Rows | Pairs | Nested | First | Metadata
 
 
-@cache
 def demanded(prop: Scalar | Reference | Rows | Pairs) -> bool:
     """Whether a body has to have it: the hub supplies some of what is required itself."""
     supplied = isinstance(prop, Reference) and prop.supplied
     return prop.required and not supplied and prop.name not in ("status", "dateLastModified")
 
 
+@cache
 def properties(entity: str, version: Version = "1.2") -> tuple[Property, ...]:
     """What the object of `entity` may hold, in the order in which it is shown."""
     found = RECORDS[entity]
