@@ -25,6 +25,11 @@ Answer = TypeVar("Answer")
 
 KEY = "a-key-of-the-manual"
 """A key that may do what the manual's plain INSERT lets it."""
+# As the operations manual has it.
+END_IDLE_SESSIONS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND state = 'idle' AND application_name LIKE 'rosterhub%'"
+)
 
 
 def add_key(config: Settings, key: str = KEY, *, scopes: tuple[str, ...] = ()) -> str:

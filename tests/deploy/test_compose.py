@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from rosterhub.ops.embedded import KEPT_MEMORY
 from tests.deploy.composing import (
     PRIMARY,
     SECOND,
@@ -87,6 +88,10 @@ def test_the_database_is_the_one_of_the_manual(production: dict[str, Any]) -> No
     url = "postgresql://rosterhub:secret-of-postgres@postgres:5432/rosterhub_production"
     for service in (api, production["worker"]):
         assert service["environment"]["DATABASE_URL"] == url
+
+
+def test_sessions_of_the_database_keep_the_memory_of_a_page(production: dict[str, Any]) -> None:
+    assert production["postgres"]["environment"].items() >= KEPT_MEMORY.items()
 
 
 @pytest.mark.parametrize("size", ["8gb", "16gb", "32gb"])

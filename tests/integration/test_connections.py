@@ -8,7 +8,7 @@ from rosterhub.access.scopes import ALL
 from rosterhub.settings import Settings
 from rosterhub.store.connect import connect
 from tests.rosters import board, package, rows, send
-from tests.serving import KEY, add_key, serving, until
+from tests.serving import END_IDLE_SESSIONS, KEY, add_key, serving, until
 
 USERS = "/ims/oneroster/rostering/v1p2/users"
 CATEGORIES = "/ims/oneroster/gradebook/v1p2/categories"
@@ -16,11 +16,6 @@ CATEGORY = {
     **{"sourcedId": "c1", "status": "active", "title": "小テスト", "weight": 1},
     "dateLastModified": "2026-05-01T00:00:00.000Z",
 }
-# As the operations manual has it.
-END_IDLE_SESSIONS = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-    " AND state = 'idle' AND application_name LIKE 'rosterhub%'"
-)
 
 
 def read(client: httpx.Client) -> int:

@@ -13,17 +13,12 @@ from rosterhub.store.collections import Statement
 from rosterhub.store.connect import Pool, connect, pools
 from rosterhub.store.fetch import fetch
 from tests.rosters import board, package, rows, send
-from tests.serving import KEY, add_key, serving, until
+from tests.serving import END_IDLE_SESSIONS, KEY, add_key, serving, until
 
 SAME = Statement(b"SELECT $1::text || $2::text", ())
 PREPARED = Statement(b"SELECT count(*) FROM pg_prepared_statements WHERE $1::text = ''", ())
 ASLEEP = (
     "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
-)
-# As the operations manual has it.
-END_IDLE_SESSIONS = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-    " AND state = 'idle' AND application_name LIKE 'rosterhub%' AND pid <> pg_backend_pid()"
 )
 USERS = "/ims/oneroster/rostering/v1p2/users"
 

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from rosterhub.api import discovery, docs, house, oneroster
+from rosterhub.ops.embedded import KEPT_MEMORY
 from rosterhub.settings import Settings
 from tests.deploy.composing import SECRETS, services
 from tests.deploy.fronts import REPOSITORY
@@ -205,6 +206,11 @@ def test_urls_lead_to_services_that_are_there() -> None:
         assert (url.username, url.password) == (database["owner"], None)
     redis = urlsplit(data["REDIS_URL"])
     assert redis.port == one("Service", redis.hostname or "")["spec"]["ports"][0]["port"]
+
+
+def test_sessions_of_the_database_keep_the_memory_of_a_page() -> None:
+    given = one("Cluster", "rosterhub-db")["spec"]["env"]
+    assert {variable["name"]: variable["value"] for variable in given} == KEPT_MEMORY
 
 
 def test_probes_ask_what_the_api_answers_at_its_port() -> None:
