@@ -19,9 +19,9 @@ from rosterhub.api.roots import root as root_url
 from rosterhub.api.writing import Handler
 from rosterhub.model.operations import OPERATIONS, OPERATIONS_11, Operation, Parent
 from rosterhub.store.collections import Page, Statement, found
-from rosterhub.store.connect import Pool
 from rosterhub.store.fetch import fetch
 from rosterhub.store.kept_pages import Key
+from rosterhub.store.lanes import Lanes
 
 _DOCS, _RECORDS, _KEYS, _VERSION, _PLACE, _PARENTS = range(6)
 
@@ -169,8 +169,8 @@ async def _same(request: Request, version: Statement, known: str) -> Response | 
 
 
 async def _execute(
-    pool: Pool, statement: Statement, root: str, ids: tuple[str, ...], as_of: str | None = None
+    lanes: Lanes, statement: Statement, root: str, ids: tuple[str, ...], as_of: str | None = None
 ) -> PGresult:
     if any("\x00" in sourced_id for sourced_id in ids):
         raise unknown_object("path", "")
-    return await fetch(pool, statement, root, ids, as_of)
+    return await fetch(lanes, statement, root, ids, as_of)

@@ -1,23 +1,30 @@
-"""Connections to PostgreSQL: the read pool and the write pool of a process, and single ones.
+"""Connections to PostgreSQL: those for reads and those for changes of a process, and single ones.
 
-Pools are bounded and open in the background, so that a process starts while the database is away.
+They are bounded and open in the background, so that a process starts while the database is away.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 from rosterhub.settings import Settings, settings
+from rosterhub.store.lanes import Lanes
 
 Connection = psycopg.Connection[TupleRow]
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]
-T = TypeVar("T")
 
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+_OPTIONS = {
+    "autocommit": True,
+    "application_name": "rosterhub",
+    "connect_timeout": 5,
+    **_KEEPALIVE,
+}
+_PATIENCE_SECONDS = 5.0
+"""How long a request waits for a free connection."""
 
 _RECONNECT_SECONDS = 0
 """A pool does not try to reconnect by itself, with ever longer pauses: whoever asks it for a
@@ -32,37 +39,39 @@ class Pools:
     """
 
     write: Pool
-    primary: Pool
-    replica: Pool | None = None
+    primary: Lanes
+    replica: Lanes | None = None
     follows: bool = False
 
     @property
-    def read(self) -> Pool:
-        """The server to read from just now. Connections may be broken: use `read`."""
+    def read(self) -> Lanes:
+        """The server to read from just now."""
         return self.replica if self.replica and self.follows else self.primary
 
     async def open(self) -> None:
-        """Start the pools; returns at once, also when the database is away."""
-        for pool in self._all():
-            await pool.open(wait=False)
+        """Begin to connect; returns at once, also when the database is away."""
+        await self.write.open(wait=False)
+        for lanes in self._reading():
+            await lanes.open()
 
     async def close(self) -> None:
-        """Close the pools."""
-        for pool in self._all():
-            await pool.close()
+        """Close the connections."""
+        await self.write.close()
+        for lanes in self._reading():
+            await lanes.close()
 
-    def _all(self) -> list[Pool]:
-        return [pool for pool in (self.write, self.primary, self.replica) if pool]
+    def _reading(self) -> list[Lanes]:
+        return [lanes for lanes in (self.primary, self.replica) if lanes]
 
 
 def pools(config: Settings | None = None) -> Pools:
     """The pools that `config` asks for, not yet open."""
     config = config or settings()
     size = config.database_pool_size
-    replica = None if config.read_url == config.write_url else _pool(config.read_url, size)
+    replica = None if config.read_url == config.write_url else _lanes(config.read_url, size)
     # A change must not be tried twice.
     write = _SoundPool(config.write_url, **_pool_options(_for_changes(size)))
-    return Pools(write, _pool(config.write_url, size), replica)
+    return Pools(write, _lanes(config.write_url, size), replica)
 
 
 def most_connections(config: Settings) -> int:
@@ -84,8 +93,8 @@ def small_pool(url: str, size: int = _SMALL) -> Pool:
     return _SoundPool(url, **_pool_options(size, timeout=1))
 
 
-def _pool(url: str, size: int) -> Pool:
-    return AsyncConnectionPool(url, **_pool_options(size))
+def _lanes(url: str, size: int) -> Lanes:
+    return Lanes(url, size, _PATIENCE_SECONDS, _OPTIONS)
 
 
 class _SoundPool(AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]):
@@ -111,43 +120,15 @@ class _SoundPool(AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]):
         return await super().getconn(timeout)
 
 
-def _pool_options(size: int, timeout: float = 5) -> dict[str, Any]:
+def _pool_options(size: int, timeout: float = _PATIENCE_SECONDS) -> dict[str, Any]:
     return {
         "min_size": 1,
         "max_size": size,
         "open": False,
         "timeout": timeout,
         "reconnect_timeout": _RECONNECT_SECONDS,
-        "kwargs": {
-            "autocommit": True,
-            "application_name": "rosterhub",
-            "connect_timeout": 5,
-            **_KEEPALIVE,
-        },
+        "kwargs": _OPTIONS,
     }
-
-
-async def read(pool: Pool, what: Callable[[psycopg.AsyncConnection[TupleRow]], Awaitable[T]]) -> T:
-    """What `what` reads by a connection of `pool`, by another one where the connection was broken.
-
-    PostgreSQL was restarted, or an operator ended the sessions. `what` must leave the connection
-    as it was.
-
-    Raises:
-        psycopg.OperationalError: the database is away, or no connection is free.
-    """
-    tries_left = pool.max_size
-    while True:
-        connection = await pool.getconn()
-        try:
-            return await what(connection)
-        except psycopg.OperationalError:
-            if not connection.broken or not tries_left:
-                raise
-            tries_left -= 1
-        finally:
-            # It commits by itself, so there is nothing to end; a broken one is thrown away.
-            await pool.putconn(connection)
 
 
 def connect(url: str, name: str = "rosterhub") -> Connection:
