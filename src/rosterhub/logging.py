@@ -3,13 +3,12 @@
 On a terminal they are plain text. Neither personal data nor the values of variables are logged.
 """
 
-import asyncio
 import json
 import logging
 import os
 import re
 import sys
-import time
+from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -33,38 +32,29 @@ _SHARED: list[Processor] = [
 _requests = structlog.get_logger("rosterhub.api")
 _outlets: "list[_Outlet]" = []
 """Where lines go as JSON; none on a terminal."""
-_waiting: list[tuple[str, str, int, float, str, int]] = []
-"""Requests that are not in the log yet."""
-_SOON = 0.005
-"""Seconds until they are: writing many lines together costs less, and no answer waits for it."""
 
 
-def request(method: str, endpoint: str, status: int, ms: float, request_id: str) -> None:
-    """Log one request, soon, in the event loop. There are many: as JSON they are put together here,
-    past the processors.
+Request = tuple[float, str, str, int, float, str]
+"""When it ended (Unix time), method, endpoint, status, milliseconds, request id."""
+
+
+def requests(ended: Iterable[Request]) -> None:
+    """Log requests. There are many: as JSON they are put together here, past the processors.
 
     A request id is made of letters, digits and the like, none of which needs an escape.
     """
     if not _outlets:
-        _requests.info("request", method=method, endpoint=endpoint, status=status, ms=round(ms, 1))
+        for _, method, endpoint, status, ms, request_id in ended:
+            fields = {"method": method, "endpoint": endpoint, "status": status, "ms": round(ms, 1)}
+            _requests.info("request", **fields, request_id=request_id)
         return
-    if not _waiting:
-        asyncio.get_running_loop().call_later(_SOON, write_requests)
-    _waiting.append((method, endpoint, status, ms, request_id, time.time_ns()))
-
-
-def write_requests() -> None:
-    """Write the lines of the requests that are not in the log yet."""
     lines = "\n".join(
         f'{{"event": "request", "method": {_quoted(method)}, "endpoint": {_quoted(endpoint)},'
         f' "status": {status}, "ms": {ms:.1f}, "request_id": "{request_id}",'
-        f' "level": "info", "logger": "rosterhub.api", "timestamp": "{_written(ended)}"}}'
-        for method, endpoint, status, ms, request_id, ended in _waiting
+        f' "level": "info", "logger": "rosterhub.api", "timestamp": "{_written(seconds)}"}}'
+        for seconds, method, endpoint, status, ms, request_id in ended
     )
-    if not lines:
-        return
-    _waiting.clear()
-    for outlet in _outlets:
+    for outlet in _outlets if lines else ():
         with outlet.lock or nullcontext():
             outlet.write_line(lines)
 
@@ -73,10 +63,10 @@ def write_requests() -> None:
 _quoted = lru_cache(1_024)(json.dumps)
 
 
-def _written(nanoseconds: int) -> str:
+def _written(seconds: float) -> str:
     """A Unix time as the processors write it."""
-    seconds, nanoseconds = divmod(nanoseconds, 1_000_000_000)
-    return f"{_second(seconds)}.{nanoseconds // 1_000:06d}Z"
+    whole = int(seconds)
+    return f"{_second(whole)}.{int((seconds - whole) * 1_000_000):06d}Z"
 
 
 @lru_cache(2)

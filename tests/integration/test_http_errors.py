@@ -14,6 +14,7 @@ import pytest
 import structlog
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from structlog.testing import LogCapture
 
 from rosterhub.settings import Settings
 from tests.errors import minor, whole
@@ -304,9 +305,7 @@ def test_head_of_what_is_not_there_is_404_without_a_body(hub: Hub) -> None:
 # Request ids.
 
 
-def test_every_answer_and_its_log_line_have_the_request_id(
-    hub: Hub, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_answer_and_its_log_line_have_the_request_id(hub: Hub) -> None:
     large = b" " * (16 * 1024 * 1024 + 1)
     asked: list[tuple[int, str, str, dict[str, Any]]] = [
         (200, "GET", f"{ROSTERING}/users", {}),
@@ -321,26 +320,21 @@ def test_every_answer_and_its_log_line_have_the_request_id(
         (405, "POST", f"{ROSTERING}/users", {}),
         (413, "PUT", f"{GRADEBOOK}/lineItems/x", {"content": large}),
     ]
-    structlog.configure(
-        [structlog.contextvars.merge_contextvars, structlog.processors.JSONRenderer()]
-    )
-    logged: dict[str, int] = {}
+    log = LogCapture()
+    structlog.configure([structlog.contextvars.merge_contextvars, log])
 
-    def read_log() -> int:
-        # The end of a line is written, and may be read, by itself.
-        lines = map(json.loads, filter(None, capsys.readouterr().out.splitlines()))
-        logged.update((n["request_id"], n["status"]) for n in lines if n["event"] == "request")
-        return len(logged)
+    def logged() -> dict[str, int]:
+        return {n["request_id"]: n["status"] for n in [*log.entries] if n["event"] == "request"}
 
     try:
         answers = [hub.client.request(method, path, **more) for _, method, path, more in asked]
-        until(lambda: read_log() >= len(asked))
+        ids = [answer.headers["X-Request-ID"] for answer in answers]
+        until(lambda: logged().keys() >= {*ids})
     finally:
         structlog.reset_defaults()
     assert [answer.status_code for answer in answers] == [status for status, *_ in asked]
-    ids = [answer.headers["X-Request-ID"] for answer in answers]
     assert len(set(ids)) == len(ids)
-    assert [logged.get(name) for name in ids] == [status for status, *_ in asked]
+    assert [logged()[name] for name in ids] == [status for status, *_ in asked]
 
 
 def test_a_method_that_nobody_knows_is_refused(hub: Hub) -> None:

@@ -13,7 +13,6 @@ from redis.backoff import NoBackoff
 from starlette.types import Receive, Scope, Send
 
 import rosterhub
-from rosterhub import logging
 from rosterhub.access.audit import Audit, Entry
 from rosterhub.access.audit_log import MAKE_PARTITIONS
 from rosterhub.access.callers import KeyRing
@@ -29,7 +28,7 @@ from rosterhub.api.direct import Direct
 from rosterhub.api.hub import Hub
 from rosterhub.api.large import Gate
 from rosterhub.api.levels import Levels
-from rosterhub.api.middleware import Frame
+from rosterhub.api.middleware import Frame, Notes
 from rosterhub.api.routing import PlainRoutes
 from rosterhub.api.watch import Watch
 from rosterhub.api.whole_hub import WholeHub
@@ -60,11 +59,9 @@ def create_app(config: Settings | None = None) -> FastAPI:
     errors.install(app)
     plain = _mount(app)
 
-    def record(entry: Entry) -> None:
-        app.state.hub.audit.add(entry)
-
-    app.add_middleware(Frame, record=record)
-    app.serve_directly(plain, record)
+    notes = app.state.notes = Notes(lambda entry: app.state.hub.audit.add(entry))
+    app.add_middleware(Frame, record=notes.add)
+    app.serve_directly(plain, notes.add)
     return app
 
 
@@ -132,7 +129,7 @@ async def _lifespan(app: FastAPI, config: Settings) -> AsyncGenerator[None]:
     finally:
         for task in tasks:
             task.cancel()
-        logging.write_requests()
+        app.state.notes.write()
         await audit.close()
         await replica.close()
         await house.close()

@@ -1,8 +1,9 @@
-"""The frame round every request: request id, audit entry, metrics, and the last catch of errors.
+"""The frame round every request: request id, the last catch of errors, and what is noted of it.
 
 Pure ASGI and on the path of every request, so it does the least it can.
 """
 
+import asyncio
 import os
 import re
 import time
@@ -12,9 +13,9 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from rosterhub import logging
 from rosterhub.access.audit import Entry, storable
 from rosterhub.api import errors, metrics
-from rosterhub.logging import request as log_request
 
 UNKNOWN = "(unknown)"
 """What the audit log calls a path that no route takes."""
@@ -23,7 +24,37 @@ _GIVEN_ID = re.compile(rb"[0-9A-Za-z][0-9A-Za-z._:-]{0,63}")
 _GONE = 499
 """The status we note when the client went away before its answer was complete (as nginx does)."""
 
+_SOON = 0.005
+"""Seconds until requests are counted and logged: many together cost less, and no answer waits."""
+
 _log = structlog.get_logger("rosterhub.api")
+
+
+class Notes:
+    """What is noted of the requests that have ended: at once for the audit log, by `audit`, soon in
+    the metrics and the log.
+    """
+
+    def __init__(self, audit: Callable[[Entry], None]) -> None:
+        self._audit = audit
+        self._ended: list[tuple[float, Entry]] = []
+
+    def add(self, entry: Entry) -> None:
+        """Note one that has ended just now."""
+        self._audit(entry)
+        if not self._ended:
+            asyncio.get_running_loop().call_later(_SOON, self.write)
+        self._ended.append((time.time(), entry))
+
+    def write(self) -> None:
+        """Count and log those that are not yet."""
+        ended, self._ended = self._ended, []
+        for _, e in ended:
+            metrics.observe(e.endpoint, e.method, e.response_status, e.response_time_ms / 1000)
+        logging.requests(
+            (at, e.method, e.endpoint, e.response_status, e.response_time_ms, e.request_id)
+            for at, e in ended
+        )
 
 
 class Frame:
@@ -72,15 +103,7 @@ class Frame:
             entry.response_time_ms = seconds * 1000
             entry.endpoint = _endpoint(scope)
             entry.response_status = entry.response_status or _GONE
-            metrics.observe(entry.endpoint, entry.method, entry.response_status, seconds)
             self._record(entry)
-            log_request(
-                entry.method,
-                entry.endpoint,
-                entry.response_status,
-                entry.response_time_ms,
-                entry.request_id,
-            )
 
 
 def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

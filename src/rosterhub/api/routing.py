@@ -61,9 +61,8 @@ class PlainRoutes(BaseRoute):
             found = [end for end in found if end[0].methods and "GET" in end[0].methods]
         if not found:
             return Match.NONE, {}
-        takes = [
-            end for end in found if end[0].methods is None or scope["method"] in end[0].methods
-        ]
+        method = scope["method"]
+        takes = [end for end in found if end[0].methods is None or method in end[0].methods]
         route, names = (takes or found)[0]
         if b"%" in (raw or b"%"):
             values = [unquote(value) for value in values]

@@ -27,6 +27,7 @@ async def metrics(request: Request) -> Response:
     """The numbers of all processes of this machine and of the hub, in Prometheus' text format."""
     shared = hub(request)
     shared.levels.note()
+    request.app.state.notes.write()
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         _forget_the_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))

@@ -6,6 +6,7 @@ files at once, and those of the process that only watches the others would come 
 """
 
 import contextlib
+import gc
 import math
 import multiprocessing
 import os
@@ -60,7 +61,11 @@ def make_app() -> FastAPI:
         die_with_parent()
     config = settings()
     logging.configure(config)
-    return create_app(config)
+    app = create_app(config)
+    # What is there now stays: the collector need not go through it again and again.
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def _done(number: int, frame: object) -> None:

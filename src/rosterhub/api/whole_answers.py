@@ -9,9 +9,9 @@ a proxy with half an answer, too late to ask another server; and one packet cost
 import asyncio
 import json
 import re
+import time
 from typing import Any, cast
 
-import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from rosterhub import logging
@@ -81,8 +81,7 @@ class WholeAnswers(HttpToolsProtocol):
             (b"x-request-id", request_id.encode()),
         ]
         lines = [b"%b: %b\r\n" % header for header in headers]
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            logging.request(UNKNOWN, UNKNOWN, 400, 0, request_id)
+        logging.requests([(time.time(), UNKNOWN, UNKNOWN, 400, 0, request_id)])
         self.transport.write(b"".join((STATUS_LINE[400], *lines, b"\r\n", body)))
         self.transport.close()
 
@@ -99,6 +98,8 @@ class Together:
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
+        # Asked with each answer, which `__getattr__` would make dear.
+        self.is_closing = transport.is_closing
         self._held: list[bytes] = []
         self._size = 0
         self.parting = False
@@ -119,7 +120,7 @@ class Together:
     def close(self) -> None:
         """Send what is held, then close; in parting once the other side is through as well."""
         self._flush()
-        if self._ended or self._transport.is_closing():
+        if self._ended or self.is_closing():
             self._transport.close()
         elif self.parting and self._transport.can_write_eof():
             self._ended = True
@@ -133,7 +134,7 @@ class Together:
 
     def _flush(self) -> None:
         if self._held:
-            if not self._transport.is_closing():
+            if not self.is_closing():
                 self._transport.writelines(self._held)
             self._held.clear()
             self._size = 0
