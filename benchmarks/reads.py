@@ -87,13 +87,17 @@ def wrk(url: str, *headers: str, anew: bool = False) -> float:
     given = [part for header in headers for part in ("-H", header)]
     if anew:
         given += ["-s", str(Path(__file__).with_name("anew.lua"))]
-    command = ["wrk", "-t1", "-c8", f"-d{_SECONDS}", *given, url]
-    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    if "Non-2xx" in text:
-        raise SystemExit(text)
-    found = re.search(r"Requests/sec:\s+([\d.]+)", text)
-    assert found, text
-    return float(found[1])
+    for seconds in (_SECONDS, 8 * _SECONDS):
+        command = ["wrk", "-t1", "-c8", f"-d{seconds}", *given, url]
+        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        if "Non-2xx" in text:
+            raise SystemExit(text)
+        found = re.search(r"Requests/sec:\s+([\d.]+)", text)
+        assert found, text
+        # A page far behind may take a plain OFFSET longer than a round.
+        if rate := float(found[1]):
+            return rate
+    raise SystemExit(f"no answer in {seconds} s: {url}")
 
 
 def last_page(client: httpx.Client, size: int) -> None:

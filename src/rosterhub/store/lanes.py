@@ -133,15 +133,17 @@ class Lanes:
             self._replace(lane, error)
 
     def _free(self, lane: Lane) -> None:
+        if lane.old:
+            self._drop(lane)
+            if self._waiting:
+                self._more()
+            return
         while self._waiting:
             question = self._waiting.popleft()
             if not question.result.done():
                 self._put(lane, question)
                 return
-        if lane.old:
-            self._drop(lane)
-        else:
-            self._idle.append(lane)
+        self._idle.append(lane)
 
     def _queue(self, question: Question) -> None:
         question.ends = self._loop.time() + self._timeout
