@@ -1,8 +1,8 @@
 """`make bench BENCH=reads SIZE=100000`: a list, a page far behind, one user, a filter, over HTTP.
 
-Requests a second by wrk (Debian's package) on eight connections, with key and audit, beside
-`benchmarks.plain` in the same run: each page put together anew, and asked for again, when it may be
-one that was kept; and how long the last page takes when one follows `next`.
+Requests a second by wrk (Debian's package) on eight connections, some also on 32, with key and
+audit, beside `benchmarks.plain` in the same run: each page put together anew, and asked for again,
+when it may be one that was kept; and how long the last page takes when one follows `next`.
 """
 
 import os
@@ -29,6 +29,10 @@ BASE = "/ims/oneroster/rostering/v1p2"
 USERS = f"{BASE}/users"
 _ROUNDS = 3
 _SECONDS = 4
+_FEW, _MANY = 8, 32
+"""Connections: as many as the hub has to the database, and four times as many."""
+_BUSY = ("one", "school-enrollments")
+"""What is also read on many."""
 
 
 def main(size: int) -> None:
@@ -69,26 +73,28 @@ def _rates(hub: Stack, floor: str, size: int, ids: list[str]) -> None:
     }
     key = f"X-API-Key: {hub.key}"
     for name, path in ours.items():
-        rates: list[float] = []
-        again: list[float] = []
-        floors: list[float] = []
-        for _ in range(_ROUNDS):
-            floors.append(wrk(f"{floor}/{name}", anew=True))
-            rates.append(wrk(hub.base + path, key, anew=True))
-            again.append(wrk(hub.base + path, key))
-        least = statistics.median(floors)
-        for what, values in ((f"read-{name}", rates), (f"read-{name}-again", again)):
-            value = statistics.median(values)
-            report(what, size, value, least, "/s", value / least)
+        for connections in (_FEW, _MANY) if name in _BUSY else (_FEW,):
+            rates: list[float] = []
+            again: list[float] = []
+            floors: list[float] = []
+            for _ in range(_ROUNDS):
+                floors.append(wrk(f"{floor}/{name}", anew=True, connections=connections))
+                rates.append(wrk(hub.base + path, key, anew=True, connections=connections))
+                again.append(wrk(hub.base + path, key, connections=connections))
+            least = statistics.median(floors)
+            of = f"read-{name}" if connections == _FEW else f"read-{name}-of-{connections}"
+            for what, values in ((of, rates), (f"{of}-again", again)):
+                value = statistics.median(values)
+                report(what, size, value, least, "/s", value / least)
 
 
-def wrk(url: str, *headers: str, anew: bool = False) -> float:
-    """Requests a second on eight connections; `anew` so that no kept page is an answer."""
+def wrk(url: str, *headers: str, anew: bool = False, connections: int = _FEW) -> float:
+    """Requests a second on so many connections; `anew` so that no kept page is an answer."""
     given = [part for header in headers for part in ("-H", header)]
     if anew:
         given += ["-s", str(Path(__file__).with_name("anew.lua"))]
     for seconds in (_SECONDS, 8 * _SECONDS):
-        command = ["wrk", "-t1", "-c8", f"-d{seconds}", *given, url]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", *given, url]
         text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         if "Non-2xx" in text:
             raise SystemExit(text)

@@ -183,7 +183,8 @@ def test_connections_that_are_old_or_not_used_are_closed(
     monkeypatch.setattr(module, "_LOOK_SECONDS", 0.1)
 
     async def backend(lanes: Lanes) -> bytes | None:
-        return (await lanes.ask(b"SELECT pg_backend_pid()::text", [])).get_value(0, 0)
+        pid = b"SELECT pg_backend_pid()::text FROM pg_sleep(0.02)"
+        return (await lanes.ask(pid, [])).get_value(0, 0)
 
     async def what() -> None:
         async with opened(config.write_url, 3) as lanes:
@@ -193,6 +194,10 @@ def test_connections_that_are_old_or_not_used_are_closed(
             monkeypatch.setattr(module, "_OLD_SECONDS", 0)
             await asyncio.to_thread(until, lambda: not lanes.get_stats()["pool_size"])
             assert await backend(lanes) != first
+        async with opened(config.write_url, 1) as lanes:
+            backends = await asyncio.gather(*(backend(lanes) for _ in range(50)))
+            # Also while others wait.
+            assert len({*backends}) > 1
 
     run(what())
 
