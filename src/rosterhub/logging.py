@@ -38,6 +38,11 @@ Request = tuple[float, str, str, int, float, str]
 """When it ended (Unix time), method, endpoint, status, milliseconds, request id."""
 
 
+def somebody_watches() -> bool:
+    """Whether lines go to a terminal, where each is wanted at once."""
+    return not _outlets
+
+
 def requests(ended: Iterable[Request]) -> None:
     """Log requests. There are many: as JSON they are put together here, past the processors.
 

@@ -24,6 +24,7 @@ TEXT = b"SELECT $1::text"
 ASLEEP = (
     "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
 )
+THEIRS = END_IDLE_SESSIONS.replace("pg_terminate_backend(pid)", "pid")
 END_SLEEPERS = ASLEEP.replace("SELECT pid", "SELECT pg_terminate_backend(pid)")
 
 Run = Callable[[Awaitable[None]], None]
@@ -103,6 +104,20 @@ def test_idle_sessions_that_are_ended_are_let_go(config: Settings, run: Run) -> 
                 assert len(rows(config, END_IDLE_SESSIONS)) == 3
                 await asyncio.to_thread(until, lambda: not lanes.get_stats()["pool_size"])
                 assert await text(lanes, word) == word.encode()
+
+    run(what())
+
+
+def test_sessions_that_ended_unnoticed_cost_nobody_an_answer(config: Settings, run: Run) -> None:
+    async def what() -> None:
+        async with opened(config.write_url, 3) as lanes:
+            for _ in range(5):
+                await asyncio.gather(*(sleep(lanes, 0.1) for _ in range(3)))
+                # The loop stands still meanwhile, and learns nothing of it.
+                assert len(rows(config, END_IDLE_SESSIONS)) == 3
+                until(lambda: not rows(config, THEIRS))
+                answers = await asyncio.gather(*(text(lanes, word) for word in "一二三四"))
+                assert answers == [word.encode() for word in "一二三四"]
 
     run(what())
 

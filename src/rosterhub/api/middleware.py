@@ -42,9 +42,11 @@ class Notes:
     def add(self, entry: Entry) -> None:
         """Note one that has ended just now."""
         self._audit(entry)
-        if not self._ended:
-            asyncio.get_running_loop().call_later(_SOON, self.write)
         self._ended.append((time.time(), entry))
+        if logging.somebody_watches():
+            self.write()
+        elif len(self._ended) == 1:
+            asyncio.get_running_loop().call_later(_SOON, self.write)
 
     def write(self) -> None:
         """Count and log those that are not yet."""

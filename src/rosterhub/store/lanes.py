@@ -89,10 +89,7 @@ class Lanes:
             psycopg.Error: PostgreSQL refuses the statement.
         """
         question = Question(sql, values, first, self._loop.create_future(), self.size)
-        if self._idle:
-            self._put(self._idle.pop(), question)
-        else:
-            self._queue(question)
+        self._take(question)
         try:
             return await question.result
         except asyncio.CancelledError:
@@ -125,6 +122,12 @@ class Lanes:
                 question, result = answered
                 self._free(lane)
                 question.answer(result)
+
+    def _take(self, question: Question) -> None:
+        if self._idle:
+            self._put(self._idle.pop(), question)
+        else:
+            self._queue(question)
 
     def _put(self, lane: Lane, question: Question) -> None:
         try:
@@ -165,16 +168,13 @@ class Lanes:
         """Put the question of a broken lane to another one."""
         question = lane.asked
         self._drop(lane)
-        if question is None or question.result.done():
-            return
-        if not question.tries:
+        if question and not question.tries:
             question.fail(error)
-            return
-        question.tries -= 1
-        if self._idle:
-            self._put(self._idle.pop(), question)
-        else:
-            self._queue(question)
+        elif question:
+            question.tries -= 1
+            self._take(question)
+        if self._waiting:
+            self._more()
 
     def _abandon(self, question: Question) -> None:
         """Nobody waits for the answer any more; the lane would be busy with it for who knows how
