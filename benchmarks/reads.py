@@ -72,20 +72,19 @@ def _rates(hub: Stack, floor: str, size: int, ids: list[str]) -> None:
         "school-enrollments": f"{BASE}/schools/{school}/enrollments",
     }
     key = f"X-API-Key: {hub.key}"
-    for name, path in ours.items():
-        for connections in (_FEW, _MANY) if name in _BUSY else (_FEW,):
-            rates: list[float] = []
-            again: list[float] = []
-            floors: list[float] = []
-            for _ in range(_ROUNDS):
-                floors.append(wrk(f"{floor}/{name}", anew=True, connections=connections))
-                rates.append(wrk(hub.base + path, key, anew=True, connections=connections))
-                again.append(wrk(hub.base + path, key, connections=connections))
-            least = statistics.median(floors)
-            of = f"read-{name}" if connections == _FEW else f"read-{name}-of-{connections}"
-            for what, values in ((of, rates), (f"{of}-again", again)):
-                value = statistics.median(values)
-                report(what, size, value, least, "/s", value / least)
+    for name, connections in [*((name, _FEW) for name in ours), *((name, _MANY) for name in _BUSY)]:
+        rates: list[float] = []
+        again: list[float] = []
+        floors: list[float] = []
+        for _ in range(_ROUNDS):
+            floors.append(wrk(f"{floor}/{name}", anew=True, connections=connections))
+            rates.append(wrk(hub.base + ours[name], key, anew=True, connections=connections))
+            again.append(wrk(hub.base + ours[name], key, connections=connections))
+        least = statistics.median(floors)
+        of = f"read-{name}" if connections == _FEW else f"read-{name}-of-{connections}"
+        for what, values in ((of, rates), (f"{of}-again", again)):
+            value = statistics.median(values)
+            report(what, size, value, least, "/s", value / least)
 
 
 def wrk(url: str, *headers: str, anew: bool = False, connections: int = _FEW) -> float:

@@ -30,6 +30,9 @@ END_IDLE_SESSIONS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
     " AND state = 'idle' AND application_name LIKE 'rosterhub%'"
 )
+ASLEEP = (
+    "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+)
 
 
 def add_key(config: Settings, key: str = KEY, *, scopes: tuple[str, ...] = ()) -> str:

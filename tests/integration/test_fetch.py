@@ -14,13 +14,10 @@ from rosterhub.store.connect import connect, pools
 from rosterhub.store.fetch import fetch
 from rosterhub.store.lanes import Lanes
 from tests.rosters import board, package, rows, send
-from tests.serving import END_IDLE_SESSIONS, KEY, add_key, serving, until
+from tests.serving import ASLEEP, END_IDLE_SESSIONS, KEY, add_key, serving, until
 
 SAME = Statement(b"SELECT $1::text || $2::text", ())
 PREPARED = Statement(b"SELECT count(*) FROM pg_prepared_statements WHERE $1::text = ''", ())
-ASLEEP = (
-    "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
-)
 USERS = "/ims/oneroster/rostering/v1p2/users"
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from uuid import uuid4
 
 import psycopg
@@ -16,14 +17,10 @@ from rosterhub.store import lanes as module
 from rosterhub.store.connect import connect
 from rosterhub.store.lanes import Lanes
 from tests.rosters import rows
-from tests.serving import END_IDLE_SESSIONS, until
+from tests.serving import ASLEEP, END_IDLE_SESSIONS, until
 
-OPTIONS = {"autocommit": True, "application_name": "rosterhub", "connect_timeout": 5}
 SLEEP = b"SELECT pg_sleep($1::float8)::text || $2::text"
 TEXT = b"SELECT $1::text"
-ASLEEP = (
-    "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
-)
 THEIRS = END_IDLE_SESSIONS.replace("pg_terminate_backend(pid)", "pid")
 END_SLEEPERS = ASLEEP.replace("SELECT pid", "SELECT pg_terminate_backend(pid)")
 
@@ -39,7 +36,7 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
 
 @asynccontextmanager
 async def opened(url: str, size: int, seconds: float = 5) -> AsyncIterator[Lanes]:
-    lanes = Lanes(url, size, seconds, OPTIONS)
+    lanes = Lanes(partial(connect, url), size, seconds)
     await lanes.open()
     try:
         yield lanes

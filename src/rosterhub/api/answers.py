@@ -13,7 +13,6 @@ from hashlib import sha256
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 import rosterhub
 from rosterhub.api.large import Gate, InPieces, Piece
@@ -92,13 +91,9 @@ class _Ready(Response):
 
     def __init__(self, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
         self.status_code = 200
+        self.background = None
         self.body = body
         self.raw_headers = [*headers, (b"content-length", b"%d" % len(body))]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": self.body})
 
 
 _HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}

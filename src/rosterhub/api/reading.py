@@ -99,17 +99,11 @@ def links(read: Read, url: str, page: Page, total: int) -> str:
 
 
 def _after(key: str) -> str:
-    return f"&cursor=after~{_quoted(key)}" if key else ""
+    return f"&cursor=after~{quote(key, safe='')}" if key else ""
 
 
 def _before(key: str) -> str:
-    return f"&cursor=before~{_quoted(key)}" if key else ""
-
-
-def _quoted(key: str) -> str:
-    # Most are UUIDs.
-    plain = key.isascii() and key.replace("-", "").isalnum()
-    return key if plain else quote(key, safe="")
+    return f"&cursor=before~{quote(key, safe='')}" if key else ""
 
 
 def _given(query_string: str, known: tuple[str, ...]) -> dict[str, str]:

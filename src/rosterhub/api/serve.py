@@ -63,7 +63,6 @@ def make_app() -> FastAPI:
     logging.configure(config)
     app = create_app(config)
     # What is there now stays: the collector need not go through it again and again.
-    gc.collect()
     gc.freeze()
     return app
 

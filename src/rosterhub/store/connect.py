@@ -4,6 +4,7 @@ They are bounded and open in the background, so that a process starts while the 
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -16,12 +17,13 @@ from rosterhub.store.lanes import Lanes
 Connection = psycopg.Connection[TupleRow]
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]
 
-_KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-_OPTIONS = {
+_OPTIONS: dict[str, Any] = {
     "autocommit": True,
     "application_name": "rosterhub",
     "connect_timeout": 5,
-    **_KEEPALIVE,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
 }
 _PATIENCE_SECONDS = 5.0
 """How long a request waits for a free connection."""
@@ -94,7 +96,7 @@ def small_pool(url: str, size: int = _SMALL) -> Pool:
 
 
 def _lanes(url: str, size: int) -> Lanes:
-    return Lanes(url, size, _PATIENCE_SECONDS, _OPTIONS)
+    return Lanes(partial(connect, url), size, _PATIENCE_SECONDS)
 
 
 class _SoundPool(AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]]):
@@ -137,15 +139,8 @@ def connect(url: str, name: str = "rosterhub") -> Connection:
     Raises:
         psycopg.OperationalError: the database cannot be reached.
     """
-    return Connection.connect(
-        url,
-        autocommit=True,
-        application_name=name,
-        connect_timeout=5,
-        keepalives_idle=30,
-        keepalives_interval=10,
-        keepalives_count=3,
-    )
+    options: dict[str, Any] = {**_OPTIONS, "application_name": name}
+    return Connection.connect(url, **options)
 
 
 def literal(text: str) -> str:

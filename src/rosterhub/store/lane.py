@@ -90,7 +90,7 @@ class Lane:
             self._pgconn.send_query_prepared(name, question.values)
         else:
             self._steps = self._plan(question)
-            self._steps.pop(0)()
+            self._next()
         self._flush()
 
     def go_on(self) -> tuple[Question, PGresult] | None:

@@ -8,7 +8,7 @@ import asyncio
 import select
 import time
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -32,15 +32,16 @@ _log = structlog.get_logger("rosterhub.database")
 
 
 class Lanes:
-    """At most `size` connections to `url`, opened as they are needed with psycopg's `options`;
-    a question waits `timeout` seconds for one.
+    """At most `size` connections, made by `connect` as they are needed; a question waits `timeout`
+    seconds for one.
     """
 
-    def __init__(self, url: str, size: int, timeout: float, options: dict[str, Any]) -> None:
-        self.size = size
-        self._url = url
+    def __init__(
+        self, connect: Callable[[], psycopg.Connection[TupleRow]], size: int, timeout: float
+    ) -> None:
+        self._connect = connect
+        self._size = size
         self._timeout = timeout
-        self._options = options
         self._lanes: dict[int, Lane] = {}
         self._idle: list[Lane] = []
         self._waiting: deque[Question] = deque()
@@ -69,12 +70,12 @@ class Lanes:
         if self._timer:
             self._timer.cancel()
         error = psycopg.OperationalError("the connections are being closed")
+        while self._waiting:
+            self._waiting.popleft().fail(error)
         for lane in [*self._lanes.values()]:
             if lane.asked:
                 lane.asked.fail(error)
             self._drop(lane)
-        for question in self._waiting:
-            question.fail(error)
         self._loop.remove_reader(self._watch.fileno())
         self._watch.close()
 
@@ -88,7 +89,7 @@ class Lanes:
             psycopg.OperationalError: the database is away, or no connection is free.
             psycopg.Error: PostgreSQL refuses the statement.
         """
-        question = Question(sql, values, first, self._loop.create_future(), self.size)
+        question = Question(sql, values, first, self._loop.create_future(), self._size)
         self._take(question)
         try:
             return await question.result
@@ -101,7 +102,7 @@ class Lanes:
         return {
             "pool_size": len(self._lanes),
             "pool_available": len(self._idle),
-            "pool_max": self.size,
+            "pool_max": self._size,
             "requests_waiting": len(self._waiting),
             "requests_errors": self._late,
             "connections_errors": self._refused,
@@ -138,8 +139,6 @@ class Lanes:
     def _free(self, lane: Lane) -> None:
         if lane.old:
             self._drop(lane)
-            if self._waiting:
-                self._more()
             return
         while self._waiting:
             question = self._waiting.popleft()
@@ -173,8 +172,6 @@ class Lanes:
         elif question:
             question.tries -= 1
             self._take(question)
-        if self._waiting:
-            self._more()
 
     def _abandon(self, question: Question) -> None:
         """Nobody waits for the answer any more; the lane would be busy with it for who knows how
@@ -183,7 +180,6 @@ class Lanes:
             if lane.asked is question:
                 self._forget(lane)
                 self._spawn(_cancel(lane))
-                self._more()
                 return
 
     def _drop(self, lane: Lane) -> None:
@@ -197,15 +193,17 @@ class Lanes:
         # Where the connection broke, its socket is closed already.
         with suppress(OSError):
             self._watch.unregister(lane.socket)
+        if self._waiting:
+            self._more()
 
     def _more(self) -> None:
         """Open one more connection, if there may be and it is not on its way."""
         wanted = self._opening < max(1, len(self._waiting))
-        if wanted and len(self._lanes) + self._opening < self.size:
+        if wanted and len(self._lanes) + self._opening < self._size:
             self._opening += 1
-            self._spawn(self._connect())
+            self._spawn(self._add())
 
-    async def _connect(self) -> None:
+    async def _add(self) -> None:
         try:
             while True:
                 try:
@@ -231,7 +229,7 @@ class Lanes:
 
     def _open(self) -> psycopg.Connection[TupleRow]:
         # In a thread, so that no event loop ever watches the socket but by our epoll.
-        connection = psycopg.Connection[TupleRow].connect(self._url, **self._options)
+        connection = self._connect()
         connection.pgconn.nonblocking = 1
         if self._closed:
             connection.close()
